@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// PENSTOCK_CHECK ends the process when the library itself is wrong. Never for input: bad input gets a Status.
+// PENSTOCK_CHECK ends the process when the library itself is wrong. Never for input: bad input gets
+// a Status.
 #ifndef PENSTOCK_SRC_BASE_CHECK_H_
 #define PENSTOCK_SRC_BASE_CHECK_H_
 
@@ -11,7 +12,9 @@ namespace penstock::internal {
 }  // namespace penstock::internal
 
 #define PENSTOCK_CHECK(condition) \
-  (static_cast<bool>(condition) ? void(0) : ::penstock::internal::CheckFailed(__FILE__, __LINE__, #condition))
+  (static_cast<bool>(condition)   \
+       ? void(0)                  \
+       : ::penstock::internal::CheckFailed(__FILE__, __LINE__, #condition))
 
 #ifdef NDEBUG
 #define PENSTOCK_DCHECK(condition) (false ? PENSTOCK_CHECK(condition) : void(0))

@@ -15,7 +15,8 @@ class RealClock final : public Clock {
  public:
   MonoTime Now() const override {
     return MonoTime::FromNanoseconds(
-        std::chrono::duration_cast<std::chrono::nanoseconds>(steady_clock::now().time_since_epoch()).count());
+        std::chrono::duration_cast<std::chrono::nanoseconds>(steady_clock::now().time_since_epoch())
+            .count());
   }
 
   bool WaitUntil(Bell& bell, MonoTime deadline) override {
@@ -62,8 +63,8 @@ bool Bell::TryTake() {
 
 bool Bell::WaitFor(absl::Duration at_most) {
   // A day at a time: condition_variable overflows on infinite durations and would return at once.
-  const auto deadline =
-      steady_clock::now() + absl::ToChronoNanoseconds(std::clamp(at_most, absl::ZeroDuration(), absl::Hours(24)));
+  const auto deadline = steady_clock::now() + absl::ToChronoNanoseconds(std::clamp(
+                                                  at_most, absl::ZeroDuration(), absl::Hours(24)));
   internal::MutexLock lock(rep_->mu);
   rep_->waiting = true;
   while (!rep_->rung && !rep_->nudged) {

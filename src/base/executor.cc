@@ -68,7 +68,9 @@ class Inline final : public Executor {
 
 }  // namespace
 
-std::unique_ptr<Executor> NewThreadPool(size_t threads) { return std::make_unique<ThreadPool>(threads); }
+std::unique_ptr<Executor> NewThreadPool(size_t threads) {
+  return std::make_unique<ThreadPool>(threads);
+}
 
 Executor* InlineExecutor() {
   static Inline* const executor = new Inline;

@@ -7,10 +7,11 @@
 namespace penstock {
 namespace {
 
-constexpr int kSubBits = 5;                       // 32 buckets an octave
-constexpr uint64_t kLinear = 2u << kSubBits;      // below it every value has a bucket of its own
+constexpr int kSubBits = 5;                   // 32 buckets an octave
+constexpr uint64_t kLinear = 2u << kSubBits;  // below it every value has a bucket of its own
 
-// Values < 64 map to themselves; above, bucket = octave * 32 + the five bits behind the leading one.
+// Values < 64 map to themselves; above, bucket = octave * 32 + the five bits behind the leading
+// one.
 size_t BucketOf(uint64_t value) {
   if (value < kLinear) return static_cast<size_t>(value);
   const int shift = 63 - __builtin_clzll(value) - kSubBits;
@@ -50,7 +51,8 @@ void Histogram::Merge(const Histogram& other) {
 uint64_t Histogram::Quantile(double q) const {
   if (count_ == 0) return 0;
   const double clamped = std::isnan(q) ? 0.0 : std::clamp(q, 0.0, 1.0);
-  const uint64_t rank = std::max<uint64_t>(1, static_cast<uint64_t>(std::ceil(clamped * static_cast<double>(count_))));
+  const uint64_t rank = std::max<uint64_t>(
+      1, static_cast<uint64_t>(std::ceil(clamped * static_cast<double>(count_))));
   if (rank >= count_) return max_;
   uint64_t seen = 0;
   for (size_t i = 0; i < buckets_.size(); ++i) {

@@ -33,7 +33,8 @@ bool ManualClock::WaitUntil(Bell& bell, MonoTime deadline) {
     {
       internal::MutexLock lock(rep_->mu);
       if (rung || rep_->now >= deadline) {
-        if (listed) rep_->waiters.erase(std::find(rep_->waiters.begin(), rep_->waiters.end(), self));
+        if (listed)
+          rep_->waiters.erase(std::find(rep_->waiters.begin(), rep_->waiters.end(), self));
         return rung;
       }
       if (!listed) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// std::mutex and std::shared_mutex with clang's thread-safety annotations. (absl::Mutex is not used: the distribution's
-// is not instrumented for TSan.) Waits take durations on the monotonic clock; write while loops around them.
+// std::mutex and std::shared_mutex with clang's thread-safety annotations. (absl::Mutex is not
+// used: the distribution's is not instrumented for TSan.) Waits take durations on the monotonic
+// clock; write while loops around them.
 #ifndef PENSTOCK_SRC_BASE_MUTEX_H_
 #define PENSTOCK_SRC_BASE_MUTEX_H_
 
@@ -43,7 +44,8 @@ class CondVar {
     lock.release();
   }
   // Returns false on timeout. `deadline` is on std::chrono::steady_clock.
-  bool WaitUntil(Mutex& mu, std::chrono::steady_clock::time_point deadline) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu) {
+  bool WaitUntil(Mutex& mu, std::chrono::steady_clock::time_point deadline)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu) {
     std::unique_lock<std::mutex> lock(mu.mu_, std::adopt_lock);
     const bool woken = cv_.wait_until(lock, deadline) == std::cv_status::no_timeout;
     lock.release();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Monotonic time as an injected dependency. Nothing in penstock reads a wall clock, so a clock that is set back or
-// forward moves no deadline.
+// Monotonic time as an injected dependency. Nothing in penstock reads a wall clock, so a clock that
+// is set back or forward moves no deadline.
 //
 //   Clock& clock = *Clock::Real();
 //   MonoTime deadline = clock.Now() + absl::Milliseconds(50);
@@ -21,19 +21,26 @@
 
 namespace penstock {
 
-// A point on a monotonic axis: nanoseconds since an epoch of the clock's own. Points of different clocks do not compare.
-// Arithmetic saturates: InfiniteFuture() + d is InfiniteFuture(), and so is any sum past it.
+// A point on a monotonic axis: nanoseconds since an epoch of the clock's own. Points of different
+// clocks do not compare. Arithmetic saturates: InfiniteFuture() + d is InfiniteFuture(), and so is
+// any sum past it.
 class MonoTime {
  public:
   constexpr MonoTime() = default;
   static constexpr MonoTime FromNanoseconds(int64_t ns) { return MonoTime(ns); }
-  static constexpr MonoTime InfiniteFuture() { return MonoTime(std::numeric_limits<int64_t>::max()); }
+  static constexpr MonoTime InfiniteFuture() {
+    return MonoTime(std::numeric_limits<int64_t>::max());
+  }
 
   constexpr int64_t nanoseconds() const { return ns_; }
   constexpr bool is_infinite() const { return ns_ == std::numeric_limits<int64_t>::max(); }
 
-  friend MonoTime operator+(MonoTime t, absl::Duration d) { return t.Plus(absl::ToInt64Nanoseconds(d)); }
-  friend MonoTime operator-(MonoTime t, absl::Duration d) { return t.Plus(absl::ToInt64Nanoseconds(-d)); }
+  friend MonoTime operator+(MonoTime t, absl::Duration d) {
+    return t.Plus(absl::ToInt64Nanoseconds(d));
+  }
+  friend MonoTime operator-(MonoTime t, absl::Duration d) {
+    return t.Plus(absl::ToInt64Nanoseconds(-d));
+  }
   friend absl::Duration operator-(MonoTime a, MonoTime b) {
     if (a.is_infinite()) return b.is_infinite() ? absl::ZeroDuration() : absl::InfiniteDuration();
     if (b.is_infinite()) return -absl::InfiniteDuration();
@@ -59,8 +66,10 @@ class MonoTime {
   int64_t ns_ = 0;
 };
 
-// A sticky signal from any number of ringers to one waiter: a ring with nobody waiting is kept for the next wait, and
-// several rings before it count as one. Ring() costs an uncontended lock, and a system call only when somebody waits.
+// A sticky signal from any number of ringers to one waiter: a ring with nobody waiting is kept for
+// the next wait, and several rings before it count as one. Ring() costs an uncontended lock, and a
+// system call only when somebody waits.
+//
 // Thread-safe.
 class PENSTOCK_EXPORT Bell {
  public:
@@ -74,8 +83,8 @@ class PENSTOCK_EXPORT Bell {
   // Takes the ring if there is one. Never blocks.
   bool TryTake();
 
-  // For implementations of Clock. Blocks until Ring(), Nudge() or `at_most` (real, monotonic); takes the ring if there
-  // is one and says so. Nudge() wakes the waiter without ringing.
+  // For implementations of Clock. Blocks until Ring(), Nudge() or `at_most` (real, monotonic);
+  // takes the ring if there is one and says so. Nudge() wakes the waiter without ringing.
   bool WaitFor(absl::Duration at_most);
   void Nudge();
 
@@ -84,14 +93,17 @@ class PENSTOCK_EXPORT Bell {
   std::unique_ptr<Rep> rep_;
 };
 
-// Open: implemented by the library (Real) and by tests (ManualClock). Implementations are thread-safe.
+// Open: implemented by the library (Real) and by tests (ManualClock).
+//
+// Thread-safe.
 class Clock {
  public:
   virtual ~Clock() = default;
 
   virtual MonoTime Now() const = 0;
 
-  // Blocks until `bell` rings (takes the ring, returns true) or Now() >= deadline (returns false). Callers hold no lock.
+  // Blocks until `bell` rings (takes the ring, returns true) or Now() >= deadline (returns false).
+  // Callers hold no lock.
   virtual bool WaitUntil(Bell& bell, MonoTime deadline) = 0;
 
   // CLOCK_MONOTONIC; lives for ever.

@@ -8,8 +8,8 @@
 //     return absl::OkStatus();
 //   }
 //
-// PENSTOCK_ASSIGN_OR_RETURN is a sequence of declarations: it cannot be the body of an unbraced `if`, and it cannot
-// stand twice on one line.
+// PENSTOCK_ASSIGN_OR_RETURN is a sequence of declarations: it cannot be the body of an unbraced
+// `if`, and it cannot stand twice on one line.
 #ifndef PENSTOCK_BASE_STATUS_MACROS_H_
 #define PENSTOCK_BASE_STATUS_MACROS_H_
 
@@ -18,15 +18,16 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-#define PENSTOCK_RETURN_IF_ERROR(expression)                                          \
-  do {                                                                                \
-    if (absl::Status penstock_status = (expression); !penstock_status.ok()) {         \
-      return penstock_status;                                                         \
-    }                                                                                 \
+#define PENSTOCK_RETURN_IF_ERROR(expression)                                  \
+  do {                                                                        \
+    if (absl::Status penstock_status = (expression); !penstock_status.ok()) { \
+      return penstock_status;                                                 \
+    }                                                                         \
   } while (false)
 
-#define PENSTOCK_ASSIGN_OR_RETURN(declaration, ...) \
-  PENSTOCK_INTERNAL_ASSIGN_OR_RETURN(PENSTOCK_INTERNAL_CONCAT(penstock_status_or_, __LINE__), declaration, __VA_ARGS__)
+#define PENSTOCK_ASSIGN_OR_RETURN(declaration, ...)                                           \
+  PENSTOCK_INTERNAL_ASSIGN_OR_RETURN(PENSTOCK_INTERNAL_CONCAT(penstock_status_or_, __LINE__), \
+                                     declaration, __VA_ARGS__)
 
 #define PENSTOCK_INTERNAL_CONCAT_(a, b) a##b
 #define PENSTOCK_INTERNAL_CONCAT(a, b) PENSTOCK_INTERNAL_CONCAT_(a, b)

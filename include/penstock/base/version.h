@@ -3,7 +3,7 @@
 // The version of penstock; the one place where it is written. CMake reads it from here.
 //
 //   static_assert(PENSTOCK_VERSION_MAJOR == 0);
-//   LOG(INFO) << penstock::Version();             // "0.1.0": of the library linked, not of this header
+//   LOG(INFO) << penstock::Version();  // "0.1.0": of the library linked, not of this header
 #ifndef PENSTOCK_BASE_VERSION_H_
 #define PENSTOCK_BASE_VERSION_H_
 
