@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <random>
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "tests/support/seed.h"
 
 namespace penstock {
 namespace {
@@ -27,8 +27,8 @@ TEST(HistogramTest, ValuesBelow64AreExact) {
 }
 
 TEST(HistogramTest, QuantilesStayWithinOneThirtySecondOfTheSortedValues) {
-  std::mt19937_64 rng(7);
-  for (int round = 0; round < 50; ++round) {
+  SeededRandom rng;
+  for (size_t round = 0; round < Scaled(50); ++round) {
     Histogram h;
     std::vector<uint64_t> values(1000);
     for (uint64_t& v : values) {
@@ -46,7 +46,7 @@ TEST(HistogramTest, QuantilesStayWithinOneThirtySecondOfTheSortedValues) {
 }
 
 TEST(HistogramTest, MergingEqualsRecordingEverythingInOne) {
-  std::mt19937_64 rng(8);
+  SeededRandom rng;
   Histogram a, b, all;
   for (int i = 0; i < 2000; ++i) {
     const uint64_t v = rng() >> (rng() % 64);
@@ -58,6 +58,46 @@ TEST(HistogramTest, MergingEqualsRecordingEverythingInOne) {
   EXPECT_EQ(a.min(), all.min());
   EXPECT_EQ(a.max(), all.max());
   for (double q = 0; q <= 1; q += 0.01) EXPECT_EQ(a.Quantile(q), all.Quantile(q));
+}
+
+TEST(HistogramTest, CountAtMostCountsWholeBucketsOnly) {
+  SeededRandom rng;
+  Histogram h;
+  std::vector<uint64_t> values(2000);
+  for (uint64_t& v : values) {
+    v = rng() >> (rng() % 64);
+    h.Record(v);
+  }
+  for (size_t i = 0; i < Scaled(500); ++i) {
+    const uint64_t limit = rng() >> (rng() % 64);
+    const auto at_most = [&](double border) {
+      return static_cast<uint64_t>(std::count_if(values.begin(), values.end(), [&](uint64_t v) {
+        return static_cast<double>(v) <= border;
+      }));
+    };
+    EXPECT_LE(h.CountAtMost(limit), at_most(static_cast<double>(limit)));
+    EXPECT_GE(h.CountAtMost(limit), at_most(static_cast<double>(limit) * 31 / 32 - 1));
+  }
+}
+
+TEST(HistogramTest, RecordingManyTimesEqualsRecordingOneByOne) {
+  Histogram once, many;
+  for (int i = 0; i < 5; ++i) once.Record(1000);
+  many.Record(1000, 5);
+  many.Record(7, 0);
+  EXPECT_EQ(many.count(), once.count());
+  EXPECT_EQ(many.min(), 1000u);
+  EXPECT_EQ(many.sum(), once.sum());
+  EXPECT_EQ(many.mean(), 1000);
+}
+
+TEST(HistogramTest, QuantilesOutsideZeroToOneAreClamped) {
+  Histogram h;
+  h.Record(3);
+  h.Record(5000);
+  EXPECT_EQ(h.Quantile(-1), 3u);
+  EXPECT_EQ(h.Quantile(2), 5000u);
+  EXPECT_EQ(h.Quantile(std::nan("")), 3u);
 }
 
 TEST(HistogramTest, TheLargestValueHasABucket) {
