@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One reader per file format, found by LoadTokenizer() through the table in load.cc. To add a
+// format: write a reader and declare it here, add its row to the table.
+#ifndef PENSTOCK_SRC_TOKENIZER_READERS_H_
+#define PENSTOCK_SRC_TOKENIZER_READERS_H_
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "penstock/tokenizer/load.h"
+
+namespace penstock::internal {
+
+// A file to read. Messages begin with `name`.
+struct SourceFile {
+  std::string_view
+      bytes;              // whole file; of GGUF files opened by path: as much as ReadGguf asked for
+  std::string_view name;  // path, or what the caller called it
+  std::string path;       // empty: from memory, no siblings may be read
+};
+
+// Recognisers see at most the first 4096 bytes.
+bool LooksLikeHuggingFaceJson(std::string_view head);
+bool LooksLikeTiktoken(std::string_view head);
+absl::StatusOr<TokenizerPtr> ReadHuggingFaceJson(const SourceFile& file,
+                                                 const LoadOptions& options);
+absl::StatusOr<TokenizerPtr> ReadTiktoken(const SourceFile& file, const LoadOptions& options);
+
+// Reads a sibling of `file` ("tokenizer_config.json"). kNotFound if there is none or the file is
+// from memory.
+absl::StatusOr<std::string> ReadSibling(const SourceFile& file, const std::string& sibling,
+                                        const LoadLimits& limits);
+// Whole file, at most `max_bytes`.
+absl::StatusOr<std::string> ReadWholeFile(const std::string& path, uint64_t max_bytes);
+
+}  // namespace penstock::internal
+
+#endif  // PENSTOCK_SRC_TOKENIZER_READERS_H_

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The stages of a tokenizer, in order: added tokens are cut out of the raw text (engine.h does
+// that, for every format), then each run of plain text between them goes through
+//
+//   Normalizer      rewrites the run                     null = identity
+//   PreTokenizer    cuts it into pieces                  null = the whole run is one piece
+//   Model           turns a piece into tokens
+//   PostProcessor   adds special tokens around the ids   plain data
+//   Decoder         ids back to text
+//
+// Every file format compiles into these and shares the engine: a new format writes a reader, and a
+// stage only where the existing ones do not fit. All stages are immutable after loading, safe to
+// share, total on any bytes, and must not recurse on input.
+#ifndef PENSTOCK_SRC_TOKENIZER_STAGES_H_
+#define PENSTOCK_SRC_TOKENIZER_STAGES_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "penstock/base/token.h"
+#include "tokenizer/aligned_text.h"
+
+namespace penstock::internal {
+
+// What a stage may know about the run it is given.
+struct RunContext {
+  size_t begin = 0;              // offset of the run in the whole input; 0: it starts the text
+  bool ends_text = false;        // it ends the text
+  bool allow_control = false;    // the whole run lies in one trusted segment
+  bool reference_plain = false;  // EncodeOptions::added_tokens is kReferencePlain
+};
+
+class Normalizer {
+ public:
+  virtual ~Normalizer() = default;
+  virtual void Normalize(const RunContext& context, AlignedText* text) const = 0;
+  // True if normalizing text[0, pos) and text[pos, …) apart gives the same as together, whatever
+  // stands around. Used for safe cuts; false is always correct. `pos` is on a code point boundary,
+  // strictly inside.
+  virtual bool IsStableBoundary(std::string_view /*text*/, size_t /*pos*/) const { return false; }
+  // Everything that can change an id, in a canonical form, for the fingerprint.
+  virtual void Describe(std::string* out) const = 0;
+};
+
+// A piece of a run: bytes [begin, end) of its text.
+struct Piece {
+  uint32_t begin = 0;
+  uint32_t end = 0;
+};
+
+// A run on its way through the pre-tokenizers. Pieces are in order and disjoint; text between them
+// is dropped.
+struct PreTokenizedRun {
+  AlignedText text;
+  std::vector<Piece> pieces;
+};
+
+class PreTokenizer {
+ public:
+  virtual ~PreTokenizer() = default;
+  // Splits every piece of `run` further, and may rewrite its text.
+  virtual void Split(const RunContext& context, PreTokenizedRun* run) const = 0;
+  // Does it ever rewrite text? (ByteLevel and Metaspace of Hugging Face do.)
+  virtual bool rewrites() const { return false; }
+  // True if a piece boundary at `pos` of the run's text stays one, and the pieces on both sides
+  // stay as they are, when the text is cut there. Used for safe cuts; false is always correct.
+  virtual bool IsStableBoundary(std::string_view /*text*/, size_t /*pos*/) const { return false; }
+  virtual void Describe(std::string* out) const = 0;
+};
+
+// A token and the bytes of the piece that it stands for.
+struct PieceToken {
+  TokenId id;
+  uint32_t begin;
+  uint32_t end;
+};
+
+class Model {
+ public:
+  virtual ~Model() = default;
+  // Appends the tokens of one piece. Unless `allow_control`, ids for which Vocabulary::IsControl()
+  // must not come out: treat them as absent from the vocabulary. O(n log n) or better in the length
+  // of the piece, no recursion.
+  virtual void Encode(std::string_view piece, bool allow_control,
+                      std::vector<PieceToken>* out) const = 0;
+  virtual void Describe(std::string* out) const = 0;
+};
+
+// The template around the ids. kFirst and kSecond stand for the texts. Default: the texts alone.
+struct TemplatePart {
+  enum class Kind : uint8_t { kFirst, kSecond, kSpecial };
+  Kind kind = Kind::kFirst;
+  int32_t type_id = 0;
+  std::vector<TokenId> ids;  // kSpecial
+};
+
+struct PostProcessor {
+  std::vector<TemplatePart> single = {{TemplatePart::Kind::kFirst, 0, {}}};
+  std::vector<TemplatePart> pair = {{TemplatePart::Kind::kFirst, 0, {}},
+                                    {TemplatePart::Kind::kSecond, 1, {}}};
+  // Hugging Face's ByteLevel and Roberta: leave leading and trailing white space of a token out of
+  // its offsets.
+  bool trim_offsets = false;
+  bool trim_keeps_prefix_space =
+      false;  // its add_prefix_space: a leading space at offset 0 was added and is not trimmed
+};
+
+class Decoder {
+ public:
+  virtual ~Decoder() = default;
+  // Rewrites the spellings of the tokens to decode, in order; the text is their concatenation. May
+  // merge or drop entries.
+  virtual void Decode(std::vector<std::string>* tokens) const = 0;
+  virtual void Describe(std::string* out) const = 0;
+};
+
+}  // namespace penstock::internal
+
+#endif  // PENSTOCK_SRC_TOKENIZER_STAGES_H_
