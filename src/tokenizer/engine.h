@@ -42,9 +42,11 @@
 namespace penstock::internal {
 
 enum class InvalidUtf8 : uint8_t {
-  kKeep,  // the stages see the bytes; byte-level models round-trip them. Scanners read each bad
-          // byte as a character that is neither letter, number nor space
-  kReplace,  // U+FFFD for each maximal subpart, before the normalizer
+  // The stages see the bytes; byte-level models round-trip them. Scanners read each bad byte as a
+  // character that is neither letter, number nor space.
+  kKeep,
+  // U+FFFD for each maximal subpart, before the normalizer.
+  kReplace,
 };
 
 struct EngineParts {

@@ -15,10 +15,9 @@ namespace penstock::internal {
 
 // A file to read. Messages begin with `name`.
 struct SourceFile {
-  std::string_view
-      bytes;              // whole file; of GGUF files opened by path: as much as ReadGguf asked for
-  std::string_view name;  // path, or what the caller called it
-  std::string path;       // empty: from memory, no siblings may be read
+  std::string_view bytes;  // the whole file; of a GGUF file opened by path: its head, see load.cc
+  std::string_view name;   // path, or what the caller called it
+  std::string path;        // empty: from memory, no siblings may be read
 };
 
 // Recognisers see at most the first 4096 bytes.
