@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "chunker/scan.h"
+
+#include <array>
+#include <cstdint>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+namespace penstock::internal {
+namespace {
+
+struct Pair {
+  uint8_t lead;
+  uint8_t second;
+};
+
+// First two bytes of the characters that matter, by block:
+constexpr Pair kPairs[] = {
+    {0xC2, 0x85},  // NEL
+    {0xC2, 0xAB},  // «
+    {0xC2, 0xBB},  // »
+    {0xCD, 0xBE},  // Greek question mark
+    {0xD6, 0x89},  // Armenian full stop
+    {0xD8, 0x9F},  // Arabic question mark
+    {0xDB, 0x94},  // Urdu full stop
+    {0xDC, 0x80},  // Syriac
+    {0xE0, 0xA5},  // danda, double danda
+    {0xE0, 0xBC},  // Tibetan shad
+    {0xE1, 0x81},  // Myanmar section
+    {0xE1, 0x8D},  // Ethiopic
+    {0xE1, 0x9F},  // Khmer
+    {0xE1, 0xA0},  // Mongolian
+    {0xE1, 0xAD},  // Balinese
+    {0xE2, 0x80},  // quotation marks, ellipsis, bullets, line and paragraph separators
+    {0xE2, 0x81},  // double question marks
+    {0xE3, 0x80},  // ideographic full stop, corner and title brackets
+    {0xEF, 0xB9},  // small forms
+    {0xEF, 0xBC},  // full-width ! . ? ( )
+    {0xEF, 0xBD},  // half-width ideographic full stop, corner brackets
+};
+
+constexpr bool IsAsciiEvent(uint8_t b) {
+  return b == '.' || b == '!' || b == '?' || b == ':' || b == ';' || b == '"' || b == '\'' ||
+         b == '(' || b == ')' || b == '[' || b == ']' || b == '{' || b == '}' ||
+         (b >= 0x0A && b <= 0x0D);
+}
+
+// 0: no event; 1: event by itself; 2: event with the right second byte.
+constexpr std::array<uint8_t, 256> MakeLeadTable() {
+  std::array<uint8_t, 256> table{};
+  for (size_t b = 0; b < 128; ++b) {
+    table[b] = IsAsciiEvent(static_cast<uint8_t>(b)) ? 1 : 0;
+  }
+  for (const Pair& pair : kPairs) table[pair.lead] = 2;
+  return table;
+}
+constexpr std::array<uint8_t, 256> kLead = MakeLeadTable();
+
+bool IsPair(uint8_t lead, uint8_t second) {
+  for (const Pair& pair : kPairs) {
+    if (pair.lead == lead && pair.second == second) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+size_t FindEventPortable(std::string_view text, size_t from) {
+  for (size_t i = from; i < text.size(); ++i) {
+    const uint8_t kind = kLead[static_cast<uint8_t>(text[i])];
+    if (kind == 0) continue;
+    if (kind == 1 || i + 1 == text.size()) return i;
+    if (IsPair(static_cast<uint8_t>(text[i]), static_cast<uint8_t>(text[i + 1]))) return i;
+  }
+  return text.size();
+}
+
+#if defined(__SSE2__)
+
+namespace {
+
+__m128i Equal(__m128i v, uint8_t byte) {
+  return _mm_cmpeq_epi8(v, _mm_set1_epi8(static_cast<char>(byte)));
+}
+
+// lo <= v <= hi for bytes below 0x80 (signed compare is enough there).
+__m128i InAsciiRange(__m128i v, char lo, char hi) {
+  return _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8(static_cast<char>(lo - 1))),
+                       _mm_cmplt_epi8(v, _mm_set1_epi8(static_cast<char>(hi + 1))));
+}
+
+__m128i AsciiEvents(__m128i v) {
+  __m128i m = _mm_or_si128(Equal(v, '.'), Equal(v, '!'));
+  m = _mm_or_si128(m, _mm_or_si128(Equal(v, '?'), Equal(v, '"')));
+  m = _mm_or_si128(m, InAsciiRange(v, ':', ';'));
+  m = _mm_or_si128(m, InAsciiRange(v, '\'', ')'));
+  m = _mm_or_si128(m, InAsciiRange(v, 0x0A, 0x0D));
+  // [ ] { } are equal up to bit 5 and bits 1..2: 5B 5D 7B 7D.
+  const __m128i folded = _mm_or_si128(v, _mm_set1_epi8(0x20));
+  return _mm_or_si128(m, _mm_or_si128(Equal(folded, '{'), Equal(folded, '}')));
+}
+
+__m128i PairEvents(__m128i v, __m128i next) {
+  __m128i m = _mm_setzero_si128();
+  for (const Pair& pair : kPairs) {
+    m = _mm_or_si128(m, _mm_and_si128(Equal(v, pair.lead), Equal(next, pair.second)));
+  }
+  return m;
+}
+
+}  // namespace
+
+size_t FindEvent(std::string_view text, size_t from) {
+  const char* const data = text.data();
+  size_t i = from;
+  // 17 bytes: 16 positions and the byte after the last of them.
+  while (i + 17 <= text.size()) {
+    const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(data + i));
+    __m128i m = AsciiEvents(v);
+    if (_mm_movemask_epi8(v) != 0) {
+      const __m128i next = _mm_loadu_si128(reinterpret_cast<const __m128i*>(data + i + 1));
+      m = _mm_or_si128(m, PairEvents(v, next));
+    }
+    const int bits = _mm_movemask_epi8(m);
+    if (bits != 0) return i + static_cast<size_t>(__builtin_ctz(static_cast<unsigned>(bits)));
+    i += 16;
+  }
+  return FindEventPortable(text, i);
+}
+
+#else
+
+size_t FindEvent(std::string_view text, size_t from) { return FindEventPortable(text, from); }
+
+#endif
+
+}  // namespace penstock::internal
