@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+# Addresses, leaks and undefined behaviour; checks on. cmake -B build-asan -C cmake/presets/asan.cmake
+set(CMAKE_BUILD_TYPE None CACHE STRING "")
+set(CMAKE_CXX_FLAGS
+  "-O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all" CACHE STRING "")
+set(PENSTOCK_TEST_WHOLE_PROGRAMS ON CACHE BOOL "")
+set(PENSTOCK_INSTALL OFF CACHE BOOL "")
