@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Creation with the hash in the caller's hand, for tests: a mask of 0 makes every hash collide.
+#ifndef PENSTOCK_SRC_KV_CACHE_CREATE_H_
+#define PENSTOCK_SRC_KV_CACHE_CREATE_H_
+
+#include <cstdint>
+#include <memory>
+
+#include "absl/status/statusor.h"
+#include "penstock/base/export.h"
+#include "penstock/kv_cache.h"
+
+namespace penstock::internal {
+
+PENSTOCK_EXPORT absl::StatusOr<std::shared_ptr<CacheShell>> NewShell(BlockStore* store,
+                                                                     const KVCacheOptions& options,
+                                                                     uint64_t seed,
+                                                                     uint64_t hash_mask);
+
+}  // namespace penstock::internal
+
+#endif  // PENSTOCK_SRC_KV_CACHE_CREATE_H_

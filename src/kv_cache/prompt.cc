@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kv_cache/prompt.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "base/absl_compat.h"
+
+namespace penstock::internal {
+
+absl::Status ValidatePrompt(absl::Span<const TokenId> tokens,
+                            absl::Span<const ExtraKey> extra_keys) {
+  if (tokens.empty()) {
+    return absl::InvalidArgumentError("tokens: the prompt is empty, expected at least one token");
+  }
+  int64_t all = 0;  // one pass without a branch; the slow search only when something is wrong
+  for (TokenId id : tokens) all |= id;
+  if (all < 0) {
+    const auto bad = std::find_if(tokens.begin(), tokens.end(), [](TokenId id) { return id < 0; });
+    return absl::InvalidArgumentError(
+        absl::StrCat("tokens[", bad - tokens.begin(), "]: ", *bad, ", expected an id >= 0"));
+  }
+  size_t previous = 0;
+  for (size_t i = 0; i < extra_keys.size(); ++i) {
+    const ExtraKey& key = extra_keys[i];
+    if (key.token_offset < previous) {
+      return absl::InvalidArgumentError(absl::StrCat("extra_keys[", i, "]: token_offset ",
+                                                     key.token_offset, " after ", previous,
+                                                     ", expected them in order"));
+    }
+    if (key.token_offset > tokens.size() || key.token_len > tokens.size() - key.token_offset) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("extra_keys[", i, "]: [", key.token_offset, ", +", key.token_len,
+                       "), expected inside the prompt of ", tokens.size(), " tokens"));
+    }
+    previous = key.token_offset;
+  }
+  return absl::OkStatus();
+}
+
+std::vector<BlockExtra> ExtrasOf(absl::Span<const ExtraKey> extra_keys, size_t begin,
+                                 size_t count) {
+  std::vector<BlockExtra> result;
+  for (const ExtraKey& key : extra_keys) {
+    if (key.token_offset >= begin + count) break;
+    const size_t end = key.token_offset + std::max<size_t>(key.token_len, 1);
+    if (end <= begin) continue;
+    result.push_back({static_cast<int64_t>(key.token_offset) - static_cast<int64_t>(begin),
+                      key.token_len, key.content});
+  }
+  return result;
+}
+
+size_t AgreeingTokens(const std::vector<BlockExtra>& a, const std::vector<BlockExtra>& b,
+                      size_t limit) {
+  size_t i = 0;
+  while (i < a.size() && i < b.size() && a[i] == b[i]) ++i;
+  for (const auto* list : {&a, &b}) {
+    if (i < list->size())
+      limit = std::min(limit, static_cast<size_t>(std::max<int64_t>((*list)[i].start, 0)));
+  }
+  return limit;
+}
+
+uint64_t RootName(const BlockHasher& hasher, const Scope& scope) {
+  uint64_t name = hasher.Bytes(1, scope.model);
+  name = hasher.Bytes(name, scope.adapter);
+  name = hasher.Bytes(name, scope.tenant);
+  return hasher.Bytes(name, scope.approximation);
+}
+
+namespace {
+
+uint64_t DigestWithExtras(const BlockHasher& hasher, uint64_t digest,
+                          const std::vector<BlockExtra>& extras) {
+  for (const BlockExtra& extra : extras) {
+    const uint64_t where = (static_cast<uint64_t>(extra.start) << 32) ^ extra.len;
+    digest = hasher.Bytes(digest ^ where,
+                          std::string_view(reinterpret_cast<const char*>(extra.content.data()),
+                                           extra.content.size()));
+  }
+  return digest;
+}
+
+}  // namespace
+
+uint64_t NameBlock(const BlockHasher& hasher, uint64_t parent_name,
+                   absl::Span<const TokenId> tokens, const std::vector<BlockExtra>& extras) {
+  return hasher.Chain(
+      parent_name, DigestWithExtras(hasher, hasher.Digest(tokens.data(), tokens.size()), extras));
+}
+
+PromptBlocks::PromptBlocks(const BlockHasher* hasher_used, uint64_t parent_name,
+                           absl::Span<const TokenId> all_tokens,
+                           absl::Span<const ExtraKey> all_extra_keys, size_t tokens_per_block,
+                           size_t first_block)
+    : hasher(hasher_used),
+      tokens(all_tokens),
+      extra_keys(all_extra_keys),
+      block_tokens(tokens_per_block) {
+  const size_t blocks = tokens.size() / block_tokens;
+  if (blocks <= first_block) return;
+  names.resize(blocks - first_block);
+  for (size_t i = first_block; i < blocks; ++i) {
+    uint64_t digest = hasher->Digest(tokens.data() + i * block_tokens, block_tokens);
+    if (!extra_keys.empty()) {
+      digest =
+          DigestWithExtras(*hasher, digest, ExtrasOf(extra_keys, i * block_tokens, block_tokens));
+    }
+    names[i - first_block] = digest;
+  }
+  uint64_t name = parent_name;
+  for (uint64_t& n : names) n = name = hasher->Chain(name, n);
+}
+
+}  // namespace penstock::internal

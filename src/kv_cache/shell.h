@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// CacheShell: what stands behind KVCache, Lease and PrefixPin. It owns the one lock, and is the only caller of the host.
+//
+// Shape of every operation: hash without a lock → read or change the index under the lock → talk to the store without
+// it. What a thread works on between two locked sections is protected by a reference on a node (leases, copies) or
+// belongs to nobody else (private blocks).
+//
+// Accounting: used_[g] counts the device blocks of group g that the store has handed out to us. An eviction that makes
+// room for a reservation passes its count on inside one locked section; a block that is merely given back is subtracted
+// after BlockStore::Free has returned, so that nobody is promised a block the store does not have yet.
+#ifndef PENSTOCK_SRC_KV_CACHE_SHELL_H_
+#define PENSTOCK_SRC_KV_CACHE_SHELL_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "base/mutex.h"
+#include "kv_cache/handle_list.h"
+#include "kv_cache/prefix_index.h"
+#include "kv_cache/prompt.h"
+#include "penstock/kv_cache.h"
+
+namespace penstock::internal {
+
+using BlockTable = std::vector<std::vector<BlockId>>;  // [group][position]
+
+struct LeaseRep {
+  std::shared_ptr<CacheShell> shell;
+  bool publish = true;
+  bool warming = false;
+  uint64_t cookie = 0;
+  size_t matched = 0, committed = 0, named = 0;  // tokens
+  size_t deduped = 0;                            // blocks
+  std::vector<TokenId> tail;                     // tokens [tail_base, named)
+  size_t tail_base = 0;  // a multiple of block_tokens, <= public_blocks * block_tokens
+  std::vector<ExtraKey> extra_keys;
+  BlockTable table;
+  std::vector<uint8_t>
+      owned;  // per position: private, to be freed at the end; otherwise the index's
+  // Changed under the lock only.
+  BlockHandle anchor =
+      kNoBlockHandle;  // deepest public node of this sequence, or the scope's root; holds one ref
+  size_t public_blocks = 0;  // depth of the anchor
+};
+
+class CacheShell : public std::enable_shared_from_this<CacheShell> {
+ public:
+  CacheShell(BlockStore* store, const KVCacheOptions& options,
+             std::unique_ptr<EvictionPolicy> policy, uint64_t seed, uint64_t hash_mask);
+  ~CacheShell();
+
+  Match Peek(const KVRequest& request) const;
+  absl::StatusOr<Lease> Acquire(const KVRequest& request, bool warming);
+  absl::StatusOr<PrefixPin> Pin(const KVRequest& request);
+  size_t Drop(const Scope& scope);
+  size_t Shrink(size_t blocks);
+  void DropEverything();  // the cache dies; leases may live on
+  KVCacheStats GetStats() const;
+  std::optional<KVScopeStats> GetScopeStats(const Scope& scope) const;
+  absl::Status CheckInvariants() const;
+  const KVCacheOptions& options() const { return options_; }
+
+  absl::Status Reserve(LeaseRep* lease, size_t total_tokens);
+  absl::Status Append(LeaseRep* lease, absl::Span<const TokenId> ids);
+  absl::Status Commit(LeaseRep* lease, size_t end_tokens);
+  absl::StatusOr<Lease> Fork(LeaseRep* lease);
+  absl::Status Truncate(LeaseRep* lease, size_t end_tokens);
+  size_t ApplyRetention(LeaseRep* lease);
+  void Release(LeaseRep* lease);
+  void Unpin(BlockHandle block);
+
+  size_t CachedBlocks(const KVRequest& request) const;  // whole blocks, the last token's too
+  void AddWarmPrefilled(size_t tokens);
+
+  size_t BlocksFor(size_t tokens) const {
+    return tokens / block_tokens_ + (tokens % block_tokens_ != 0);
+  }
+
+ private:
+  struct ScopeState {
+    Scope scope;
+    BlockHandle root = kNoBlockHandle;
+    uint32_t next_same_name = UINT32_MAX;
+    bool dropped = false;              // found no more; lives until its last lease
+    std::atomic<uint32_t> holders{0};  // leases, pins, lookups in progress
+    KVScopeStats stats;
+  };
+
+  struct Found {  // a match with its references
+    uint32_t scope = UINT32_MAX;
+    BlockHandle anchor = kNoBlockHandle;
+    size_t blocks = 0;
+    BlockHandle partial = kNoBlockHandle;
+    size_t partial_tokens = 0;
+    bool warmed = false;
+  };
+
+  struct Columns {  // blocks on their way back to the store, by group
+    explicit Columns(size_t groups) : by_group(groups) {}
+    std::vector<std::vector<BlockId>> by_group;
+  };
+
+  class View final : public EvictionView {
+   public:
+    explicit View(const PrefixIndex& index) : index_(index) {}
+    bool evictable(BlockHandle block) const override;
+    uint32_t depth(BlockHandle block) const override { return index_.node(block).depth; }
+
+   private:
+    const PrefixIndex& index_;
+  };
+
+  // Lookup.
+  PromptBlocks Hash(const KVRequest& request) const;
+  uint32_t FindScope(uint64_t name, const Scope& scope) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  absl::StatusOr<uint32_t> FindOrAddScope(uint64_t name, const Scope& scope, Columns* out)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void MatchPath(uint32_t scope, const PromptBlocks& prompt, std::vector<BlockHandle>* path,
+                 Found* found) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  size_t FitGroups(const std::vector<BlockHandle>& path) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  absl::Status Lookup(const KVRequest& request, PromptBlocks* prompt, Found* found,
+                      BlockTable* table, std::vector<BlockHandle>* path);
+  void DropIdleScope(Columns* out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  size_t DropScope(uint32_t id, Columns* out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void RekeyIfWanted() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  uint64_t ParentName(BlockHandle h) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
+
+  // References.
+  void Ref(BlockHandle block) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  void Unref(BlockHandle block, uint64_t cookie) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Reap(BlockHandle block, Columns* out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Leave(BlockHandle block, uint64_t cookie, Columns* out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  // Room.
+  absl::Status MakeRoom(size_t columns, Columns* out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  size_t Evict(size_t columns, Columns* out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  size_t Evictable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void RemoveBlock(BlockHandle block, bool evicted, Columns* out)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void FreeColumns(Columns* columns, bool subtract);
+  absl::Status AllocateColumns(size_t columns, BlockTable* table, size_t first);
+  void UseMore(size_t columns);
+  void UseLess(size_t columns);
+  absl::Status ReserveColumns(size_t columns, BlockTable* table, size_t first);
+
+  // Parts of the larger operations.
+  void AddRequestStats(const KVRequest& request, const Found& found, int sign, bool warming)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void ClearWarmed(BlockHandle from) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool CopyPartial(const Found& found, BlockTable* table);
+  void AbandonLookup(const Found& found, uint64_t cookie);
+  size_t Publish(LeaseRep* lease, const PromptBlocks& prompt, size_t first, size_t count,
+                 absl::Span<const TokenId> tokens) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  PromptBlocks NameLeaseBlocks(const LeaseRep& lease, const BlockHasher* hasher,
+                               uint64_t parent_name, size_t first,
+                               absl::Span<const TokenId> tokens) const;
+  void TakeOwned(LeaseRep* lease, size_t first, Columns* out);
+
+  BlockStore* const store_;
+  const KVCacheOptions options_;
+  const std::vector<Retention> groups_;
+  const size_t block_tokens_;
+  Clock* const clock_;
+  std::vector<size_t> bytes_per_block_;
+  bool has_windows_ = false;
+
+  mutable SharedMutex mu_;
+  PrefixIndex index_ ABSL_GUARDED_BY(mu_);
+  const View view_;
+  std::unique_ptr<EvictionPolicy> policy_ ABSL_GUARDED_BY(mu_);
+  std::deque<ScopeState> scopes_ ABSL_GUARDED_BY(mu_);
+  std::vector<uint32_t> free_scopes_ ABSL_GUARDED_BY(mu_);
+  std::unordered_map<uint64_t, uint32_t> scope_by_name_ ABSL_GUARDED_BY(mu_);
+  HandleLinks scope_links_ ABSL_GUARDED_BY(mu_);
+  HandleList scope_lru_ ABSL_GUARDED_BY(mu_);
+  size_t live_scopes_ ABSL_GUARDED_BY(mu_) = 0;
+  KVCacheStats stats_ ABSL_GUARDED_BY(mu_);
+  size_t held_upper_ ABSL_GUARDED_BY(mu_) = 0;  // sum of the depths of all leases and pins
+  std::unordered_map<BlockHandle, uint32_t> pinned_ ABSL_GUARDED_BY(mu_);  // blocks on pinned paths
+  std::unordered_map<BlockHandle, uint32_t> anchors_
+      ABSL_GUARDED_BY(mu_);  // leases and pins by anchor
+  bool closed_ ABSL_GUARDED_BY(mu_) = false;
+  uint64_t rekey_seed_ ABSL_GUARDED_BY(mu_);
+
+  std::unique_ptr<std::atomic<size_t>[]> used_;  // device blocks by group
+  mutable std::atomic<size_t> transient_refs_{0};
+  std::atomic<uint64_t> store_errors_{0};
+  std::atomic<uint64_t> refused_{0};
+};
+
+}  // namespace penstock::internal
+
+struct penstock::PrefixPin::Rep {
+  std::shared_ptr<internal::CacheShell> shell;
+  BlockHandle block;
+  size_t tokens;
+};
+
+#endif  // PENSTOCK_SRC_KV_CACHE_SHELL_H_

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// CacheShell: what a lease does after it was acquired.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/check.h"
+#include "kv_cache/shell.h"
+#include "penstock/base/status_macros.h"
+
+namespace penstock::internal {
+
+absl::Status CacheShell::Reserve(LeaseRep* lease, size_t total_tokens) {
+  if (total_tokens > SIZE_MAX / 4) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("total_tokens: ", total_tokens, " is out of range"));
+  }
+  const size_t have = lease->owned.size();
+  const size_t want = BlocksFor(total_tokens);
+  if (want <= have) return absl::OkStatus();
+  PENSTOCK_RETURN_IF_ERROR(ReserveColumns(want - have, &lease->table, have));
+  lease->owned.resize(want, 1);
+  return absl::OkStatus();
+}
+
+absl::Status CacheShell::Append(LeaseRep* lease, absl::Span<const TokenId> ids) {
+  for (TokenId id : ids) {
+    if (id < 0)
+      return absl::InvalidArgumentError(absl::StrCat("token ", id, ", expected an id >= 0"));
+  }
+  PENSTOCK_RETURN_IF_ERROR(Reserve(lease, lease->named + ids.size()));
+  lease->tail.insert(lease->tail.end(), ids.begin(), ids.end());
+  lease->named += ids.size();
+  return absl::OkStatus();
+}
+
+uint64_t CacheShell::ParentName(BlockHandle h) const { return index_.node(h).name; }
+
+// Inserts blocks [first, first + count) of the lease below its anchor; prompt.names[0] is that of block `first`.
+// Returns how many were there already.
+size_t CacheShell::Publish(LeaseRep* lease, const PromptBlocks& prompt, size_t first, size_t count,
+                           absl::Span<const TokenId> tokens) {
+  const MonoTime now = clock_->Now();
+  size_t deduped = 0;
+  BlockHandle at = lease->anchor;
+  ScopeState& scope = scopes_[index_.node(at).scope];
+  for (size_t i = 0; i < count; ++i) {
+    const size_t position = first + i;
+    const TokenId* block = tokens.data() + i * block_tokens_;
+    std::vector<BlockExtra> extras =
+        ExtrasOf(lease->extra_keys, position * block_tokens_, block_tokens_);
+    const BlockHandle there = index_.Find(at, prompt.names[i], block, extras);
+    if (there != kNoBlockHandle) {
+      at = there;
+      ++deduped;
+      continue;
+    }
+    const BlockHandle parent = at;
+    at = index_.Insert(parent, prompt.names[i], block, std::move(extras), Tier::kDevice);
+    for (size_t g = 0; g < groups_.size(); ++g) index_.slots(at)[g] = lease->table[g][position];
+    lease->owned[position] = 0;
+    if (lease->warming) {
+      IndexNode& n = index_.node(at);
+      n.flags = static_cast<uint8_t>(n.flags | IndexNode::kWarmed);
+    }
+    policy_->OnInsert(at, parent == scope.root ? kNoBlockHandle : parent, prompt.names[i],
+                      lease->cookie, now);
+    for (KVScopeStats* s : {&stats_.total, &scope.stats}) {
+      ++s->inserted_blocks;
+      ++s->cached_blocks;
+    }
+  }
+  stats_.deduped_blocks += deduped;
+  const BlockHandle old = lease->anchor;
+  if (at != old) {
+    index_.node(at).refs.fetch_add(1, std::memory_order_acq_rel);
+    index_.node(old).refs.fetch_sub(1,
+                                    std::memory_order_acq_rel);  // an ancestor of `at`: not a leaf
+    const auto it = anchors_.find(old);
+    if (--it->second == 0) anchors_.erase(it);
+    ++anchors_[at];
+    held_upper_ += count;
+    lease->anchor = at;
+    lease->public_blocks += count;
+  }
+  return deduped;
+}
+
+absl::Status CacheShell::Commit(LeaseRep* lease, size_t end_tokens) {
+  if (end_tokens > lease->named || end_tokens < lease->committed) {
+    return absl::InvalidArgumentError(absl::StrCat("end_tokens: ", end_tokens, ", expected ",
+                                                   lease->committed, " (committed) .. ",
+                                                   lease->named, " (named)"));
+  }
+  lease->committed = end_tokens;
+  if (!lease->publish) return absl::OkStatus();
+  constexpr size_t kBlocksPerHold = 256;
+  while (lease->public_blocks < end_tokens / block_tokens_) {
+    const size_t first = lease->public_blocks;
+    const size_t count = std::min(kBlocksPerHold, end_tokens / block_tokens_ - first);
+    const absl::Span<const TokenId> tokens =
+        absl::MakeConstSpan(lease->tail)
+            .subspan(first * block_tokens_ - lease->tail_base, count * block_tokens_);
+    const BlockHasher* hasher = index_.hasher();
+    // The anchor is held, and its name only changes together with the hasher.
+    uint64_t parent_name;
+    {
+      ReaderLock lock(mu_);
+      if (scopes_[index_.node(lease->anchor).scope].dropped) {
+        lease->publish = false;
+        return absl::OkStatus();
+      }
+      hasher = index_.hasher();
+      parent_name = ParentName(lease->anchor);
+    }
+    PromptBlocks prompt = NameLeaseBlocks(*lease, hasher, parent_name, first, tokens);
+    Columns dead(groups_.size());
+    {
+      WriterLock lock(mu_);
+      if (prompt.hasher != index_.hasher()) {
+        prompt = NameLeaseBlocks(*lease, index_.hasher(), ParentName(lease->anchor), first, tokens);
+      }
+      lease->deduped += Publish(lease, prompt, first, count, tokens);
+      RekeyIfWanted();
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Names of a lease's blocks from `first` on, whose tokens are given.
+PromptBlocks CacheShell::NameLeaseBlocks(const LeaseRep& lease, const BlockHasher* hasher,
+                                         uint64_t parent_name, size_t first,
+                                         absl::Span<const TokenId> tokens) const {
+  if (lease.extra_keys.empty()) return PromptBlocks(hasher, parent_name, tokens, {}, block_tokens_);
+  PromptBlocks names(hasher, parent_name, {}, {}, block_tokens_);
+  names.names.resize(tokens.size() / block_tokens_);
+  for (size_t i = 0; i < names.names.size(); ++i) {
+    parent_name = names.names[i] =
+        NameBlock(*hasher, parent_name, tokens.subspan(i * block_tokens_, block_tokens_),
+                  ExtrasOf(lease.extra_keys, (first + i) * block_tokens_, block_tokens_));
+  }
+  return names;
+}
+
+absl::StatusOr<Lease> CacheShell::Fork(LeaseRep* lease) {
+  const size_t shared = lease->public_blocks;
+  const size_t total = BlocksFor(lease->committed);
+  auto fork = std::make_unique<LeaseRep>();
+  fork->table.assign(groups_.size(), std::vector<BlockId>(shared, kNoBlock));
+  PENSTOCK_RETURN_IF_ERROR(ReserveColumns(total - shared, &fork->table, shared));
+  std::vector<BlockCopy> copies;
+  for (size_t i = shared; i < total; ++i) {
+    for (size_t g = 0; g < groups_.size(); ++g) {
+      if (lease->table[g][i] == kNoBlock) continue;  // out of its window
+      BlockCopy copy;
+      copy.group = static_cast<GroupId>(g);
+      copy.src = lease->table[g][i];
+      copy.dst = fork->table[g][i];
+      copy.tokens =
+          static_cast<uint32_t>(std::min(block_tokens_, lease->committed - i * block_tokens_));
+      copies.push_back(copy);
+    }
+  }
+  if (absl::Status copied = copies.empty() ? absl::OkStatus() : store_->Copy(copies);
+      !copied.ok()) {
+    store_errors_.fetch_add(1, std::memory_order_relaxed);
+    fork->owned.assign(total, 1);
+    std::fill_n(fork->owned.begin(), shared, uint8_t{0});
+    Columns back(groups_.size());
+    TakeOwned(fork.get(), shared, &back);
+    FreeColumns(&back, /*subtract=*/true);
+    return copied;
+  }
+  {
+    WriterLock lock(mu_);
+    BlockHandle h = lease->anchor;
+    for (size_t i = shared; i > 0; --i, h = index_.node(h).parent) {
+      for (size_t g = 0; g < groups_.size(); ++g) fork->table[g][i - 1] = index_.slots(h)[g];
+    }
+    index_.node(lease->anchor).refs.fetch_add(1, std::memory_order_acq_rel);
+    scopes_[index_.node(lease->anchor).scope].holders.fetch_add(1, std::memory_order_relaxed);
+    ++anchors_[lease->anchor];
+    held_upper_ += shared;
+    ++stats_.live_leases;
+  }
+  fork->shell = lease->shell;
+  fork->publish = lease->publish;
+  fork->cookie = lease->cookie;
+  fork->matched = fork->committed = fork->named = lease->committed;
+  fork->tail_base = lease->tail_base;
+  fork->tail.assign(
+      lease->tail.begin(),
+      lease->tail.begin() + static_cast<ptrdiff_t>(lease->committed - lease->tail_base));
+  fork->extra_keys = lease->extra_keys;
+  fork->owned.assign(total, 1);
+  std::fill_n(fork->owned.begin(), shared, uint8_t{0});
+  fork->anchor = lease->anchor;
+  fork->public_blocks = shared;
+  return Lease(std::move(fork));
+}
+
+absl::Status CacheShell::Truncate(LeaseRep* lease, size_t end_tokens) {
+  if (end_tokens > lease->named) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("end_tokens: ", end_tokens, ", expected at most ", lease->named, " (named)"));
+  }
+  const size_t keep = end_tokens / block_tokens_;  // whole blocks
+  const size_t rest = end_tokens % block_tokens_;
+  const size_t size = lease->owned.size();
+  std::vector<size_t> room;  // private blocks at or after `keep`, in order
+  for (size_t i = keep; i < size; ++i) {
+    if (lease->owned[i] != 0) room.push_back(i);
+  }
+  BlockTable table(groups_.size());
+  for (size_t g = 0; g < groups_.size(); ++g) {
+    table[g].assign(lease->table[g].begin(),
+                    lease->table[g].begin() + static_cast<ptrdiff_t>(std::min(keep, size)));
+    for (size_t i : room) table[g].push_back(lease->table[g][i]);
+  }
+  if (rest > 0 && lease->owned[keep] == 0) {
+    const bool fresh = room.empty();
+    if (fresh) PENSTOCK_RETURN_IF_ERROR(ReserveColumns(1, &table, keep));
+    std::vector<BlockCopy> copies;
+    for (size_t g = 0; g < groups_.size(); ++g) {
+      if (lease->table[g][keep] == kNoBlock) continue;
+      BlockCopy copy;
+      copy.group = static_cast<GroupId>(g);
+      copy.src = lease->table[g][keep];
+      copy.dst = table[g][keep];
+      copy.tokens = static_cast<uint32_t>(rest);
+      copies.push_back(copy);
+    }
+    if (absl::Status copied = store_->Copy(copies); !copied.ok()) {
+      store_errors_.fetch_add(1, std::memory_order_relaxed);
+      if (fresh) {
+        Columns back(groups_.size());
+        for (size_t g = 0; g < groups_.size(); ++g) back.by_group[g].push_back(table[g][keep]);
+        FreeColumns(&back, /*subtract=*/true);
+      }
+      return copied;
+    }
+  }
+  Columns dead(groups_.size());
+  if (lease->public_blocks > keep) {
+    WriterLock lock(mu_);
+    const BlockHandle old = lease->anchor;
+    BlockHandle at = old;
+    std::vector<TokenId>
+        regained;  // tokens between `keep` and the tail, from the index, last block first
+    for (size_t depth = lease->public_blocks; depth > keep; --depth, at = index_.node(at).parent) {
+      if (depth * block_tokens_ > lease->tail_base) continue;
+      const absl::Span<const TokenId> tokens = index_.tokens(at);
+      regained.insert(regained.end(), tokens.rbegin(), tokens.rend());
+    }
+    lease->tail.insert(lease->tail.begin(), regained.rbegin(), regained.rend());
+    lease->tail_base -= regained.size();
+    index_.node(at).refs.fetch_add(1, std::memory_order_acq_rel);
+    transient_refs_.fetch_add(1, std::memory_order_relaxed);
+    Unref(old, lease->cookie);
+    Reap(old, &dead);
+    const auto it = anchors_.find(old);
+    if (--it->second == 0) anchors_.erase(it);
+    ++anchors_[at];
+    held_upper_ -= lease->public_blocks - keep;
+    lease->anchor = at;
+    lease->public_blocks = keep;
+  }
+  FreeColumns(&dead, /*subtract=*/true);
+  const size_t kept = std::min(keep, size);
+  lease->table = std::move(table);
+  lease->owned.resize(kept);
+  lease->owned.resize(lease->table[0].size(), 1);
+  lease->tail.resize(end_tokens - lease->tail_base);
+  lease->named = end_tokens;
+  lease->committed = std::min(lease->committed, end_tokens);
+  lease->matched = std::min(lease->matched, end_tokens);
+  while (!lease->extra_keys.empty() && lease->extra_keys.back().token_offset >= end_tokens) {
+    lease->extra_keys.pop_back();
+  }
+  return absl::OkStatus();
+}
+
+size_t CacheShell::ApplyRetention(LeaseRep* lease) {
+  Columns dead(groups_.size());
+  size_t freed = 0;
+  for (size_t g = 0; g < groups_.size(); ++g) {
+    const Retention& rule = groups_[g];
+    if (rule.kind != Retention::Kind::kSinkWindow) continue;
+    // Token t attends [t - window + 1, t]; the next one is `committed`.
+    const size_t out_of_window = lease->committed + 1 > rule.window_tokens
+                                     ? (lease->committed + 1 - rule.window_tokens) / block_tokens_
+                                     : 0;
+    for (size_t i = BlocksFor(rule.sink_tokens); i < out_of_window; ++i) {
+      BlockId& id = lease->table[g][i];
+      if (id == kNoBlock) continue;
+      if (lease->owned[i] != 0) {
+        dead.by_group[g].push_back(id);
+        ++freed;
+      }
+      id = kNoBlock;
+    }
+  }
+  FreeColumns(&dead, /*subtract=*/true);
+  return freed;
+}
+
+// Moves the lease's private blocks from `first` on into `out`.
+void CacheShell::TakeOwned(LeaseRep* lease, size_t first, Columns* out) {
+  for (size_t i = first; i < lease->owned.size(); ++i) {
+    if (lease->owned[i] == 0) continue;
+    for (size_t g = 0; g < groups_.size(); ++g) {
+      if (lease->table[g][i] != kNoBlock) out->by_group[g].push_back(lease->table[g][i]);
+    }
+  }
+}
+
+void CacheShell::Release(LeaseRep* lease) {
+  Columns dead(groups_.size());
+  TakeOwned(lease, 0, &dead);
+  {
+    WriterLock lock(mu_);
+    const auto it = anchors_.find(lease->anchor);
+    if (--it->second == 0) anchors_.erase(it);
+    held_upper_ -= lease->public_blocks;
+    --stats_.live_leases;
+    Leave(lease->anchor, lease->cookie, &dead);
+  }
+  FreeColumns(&dead, /*subtract=*/true);
+}
+
+void CacheShell::Unpin(BlockHandle block) {
+  Columns dead(groups_.size());
+  {
+    WriterLock lock(mu_);
+    size_t depth = 0;
+    for (BlockHandle h = block; (index_.node(h).flags & IndexNode::kRoot) == 0;
+         h = index_.node(h).parent, ++depth) {
+      const auto it = pinned_.find(h);
+      if (--it->second == 0) pinned_.erase(it);
+    }
+    const auto it = anchors_.find(block);
+    if (--it->second == 0) anchors_.erase(it);
+    held_upper_ -= depth;
+    --stats_.live_pins;
+    Leave(block, 0, &dead);
+  }
+  FreeColumns(&dead, /*subtract=*/true);
+}
+
+}  // namespace penstock::internal

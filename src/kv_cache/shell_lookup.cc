@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// CacheShell: from a request to a lease.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/check.h"
+#include "kv_cache/shell.h"
+#include "penstock/base/status_macros.h"
+
+namespace penstock::internal {
+
+PromptBlocks CacheShell::Hash(const KVRequest& request) const {
+  const BlockHasher* hasher = index_.hasher();  // atomic, needs no lock
+  return PromptBlocks(hasher, RootName(*hasher, request.scope), request.tokens, request.extra_keys,
+                      block_tokens_);
+}
+
+uint32_t CacheShell::FindScope(uint64_t name, const Scope& scope) const {
+  const auto it = scope_by_name_.find(name);
+  uint32_t id = it == scope_by_name_.end() ? UINT32_MAX : it->second;
+  while (id != UINT32_MAX && !(scopes_[id].scope == scope)) id = scopes_[id].next_same_name;
+  return id;
+}
+
+absl::StatusOr<uint32_t> CacheShell::FindOrAddScope(uint64_t name, const Scope& scope,
+                                                    Columns* out) {
+  uint32_t id = FindScope(name, scope);
+  if (id != UINT32_MAX) return id;
+  if (live_scopes_ >= options_.max_scopes) DropIdleScope(out);
+  if (live_scopes_ >= options_.max_scopes) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("scope: all of max_scopes = ", options_.max_scopes, " have live leases"));
+  }
+  if (free_scopes_.empty()) {
+    id = static_cast<uint32_t>(scopes_.size());
+    scopes_.emplace_back();
+  } else {
+    id = free_scopes_.back();
+    free_scopes_.pop_back();
+  }
+  ScopeState& s = scopes_[id];
+  s.scope = scope;
+  s.dropped = false;
+  s.stats = KVScopeStats();
+  s.root = index_.AddRoot(name, id);
+  const auto [it, added] = scope_by_name_.emplace(name, id);
+  s.next_same_name = added ? UINT32_MAX : it->second;
+  it->second = id;
+  scope_links_.PushHot(&scope_lru_, id);
+  ++live_scopes_;
+  return id;
+}
+
+// The longest prefix of the path that has, in every group, what the group's rule needs of it.
+size_t CacheShell::FitGroups(const std::vector<BlockHandle>& path) const {
+  size_t fit = path.size();
+  if (!has_windows_) return fit;
+  std::vector<std::vector<size_t>> gap_end(
+      groups_.size());  // [g][n]: 1 + the last hole among n blocks
+  for (size_t g = 0; g < groups_.size(); ++g) {
+    gap_end[g].assign(path.size() + 1, 0);
+    for (size_t i = 0; i < path.size(); ++i) {
+      gap_end[g][i + 1] = index_.slots(path[i])[g] == kNoBlock ? i + 1 : gap_end[g][i];
+    }
+  }
+  const auto fits = [&](size_t blocks) {
+    for (size_t g = 0; g < groups_.size(); ++g) {
+      const Retention& rule = groups_[g];
+      if (rule.kind == Retention::Kind::kFull) {
+        if (gap_end[g][blocks] != 0) return false;
+        continue;
+      }
+      const size_t tokens = blocks * block_tokens_;
+      const size_t window_begin =
+          rule.window_tokens >= tokens ? 0 : (tokens - rule.window_tokens) / block_tokens_;
+      if (gap_end[g][blocks] > window_begin) return false;
+      if (gap_end[g][std::min(blocks, BlocksFor(rule.sink_tokens))] != 0) return false;
+    }
+    return true;
+  };
+  while (fit > 0 && !fits(fit)) --fit;
+  return fit;
+}
+
+void CacheShell::MatchPath(uint32_t scope, const PromptBlocks& prompt,
+                           std::vector<BlockHandle>* path, Found* found) const {
+  const size_t usable = prompt.tokens.size() - 1;  // the last token is left for its logits
+  found->scope = scope;
+  index_.Match(scopes_[scope].root, prompt, usable / block_tokens_, path);
+  size_t device = 0;
+  while (device < path->size() && index_.node((*path)[device]).tier == Tier::kDevice) ++device;
+  path->resize(device);
+  path->resize(FitGroups(*path));
+  found->blocks = path->size();
+  found->anchor = path->empty() ? scopes_[scope].root : path->back();
+  for (BlockHandle h : *path) {
+    if ((index_.node(h).flags & IndexNode::kWarmed) != 0) found->warmed = true;
+  }
+  if (!options_.min_partial_tokens.has_value()) return;
+  const size_t begin = found->blocks * block_tokens_;
+  BlockHandle best = kNoBlockHandle;
+  const size_t agree = index_.MatchPartial(
+      found->anchor, prompt.tokens.data() + begin, usable - begin,
+      ExtrasOf(prompt.extra_keys, begin, block_tokens_), options_.partial_candidates, &best);
+  if (agree == 0 || agree < *options_.min_partial_tokens) return;
+  const BlockId* slots = index_.slots(best);
+  if (std::find(slots, slots + groups_.size(), kNoBlock) != slots + groups_.size()) return;
+  found->partial = best;
+  found->partial_tokens = agree;
+}
+
+Match CacheShell::Peek(const KVRequest& request) const {
+  Match match;
+  if (!request.read || !ValidatePrompt(request.tokens, request.extra_keys).ok()) return match;
+  PromptBlocks prompt = Hash(request);
+  std::vector<BlockHandle> path;
+  ReaderLock lock(mu_);
+  if (prompt.hasher != index_.hasher()) prompt = Hash(request);
+  const uint32_t scope = FindScope(RootName(*prompt.hasher, request.scope), request.scope);
+  if (scope == UINT32_MAX) return match;
+  Found found;
+  MatchPath(scope, prompt, &path, &found);
+  match.tokens = match.device_tokens = found.blocks * block_tokens_ + found.partial_tokens;
+  for (size_t bytes : bytes_per_block_) match.bytes += found.blocks * bytes;
+  return match;
+}
+
+// Finds, and holds what it found: one reference on the deepest block (or the scope's root), one on a partial source.
+absl::Status CacheShell::Lookup(const KVRequest& request, PromptBlocks* prompt, Found* found,
+                                BlockTable* table, std::vector<BlockHandle>* path) {
+  const auto take = [&]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
+    Ref(found->anchor);
+    if (found->partial != kNoBlockHandle) Ref(found->partial);
+    scopes_[found->scope].holders.fetch_add(1, std::memory_order_relaxed);
+    for (size_t g = 0; g < groups_.size(); ++g) {
+      std::vector<BlockId>& column = (*table)[g];
+      for (size_t i = 0; i < path->size(); ++i) column[i] = index_.slots((*path)[i])[g];
+    }
+  };
+  {
+    ReaderLock lock(mu_);
+    if (prompt->hasher != index_.hasher()) *prompt = Hash(request);
+    const uint32_t scope = FindScope(RootName(*prompt->hasher, request.scope), request.scope);
+    if (scope != UINT32_MAX) {
+      found->scope = scope;
+      found->anchor = scopes_[scope].root;
+      if (request.read) MatchPath(scope, *prompt, path, found);
+      take();
+      return absl::OkStatus();
+    }
+  }
+  Columns dead(groups_.size());
+  absl::Status status;
+  {
+    WriterLock lock(mu_);
+    if (prompt->hasher != index_.hasher()) *prompt = Hash(request);
+    const absl::StatusOr<uint32_t> scope =
+        FindOrAddScope(RootName(*prompt->hasher, request.scope), request.scope, &dead);
+    status = scope.status();
+    if (scope.ok()) {
+      found->anchor = scopes_[*scope].root;
+      found->scope = *scope;
+      if (request.read) MatchPath(*scope, *prompt, path, found);
+      take();
+    }
+  }
+  FreeColumns(&dead, /*subtract=*/true);
+  return status;
+}
+
+void CacheShell::AddRequestStats(const KVRequest& request, const Found& found, int sign,
+                                 bool warming) {
+  if (warming) return;
+  const uint64_t hit = found.blocks * block_tokens_ + found.partial_tokens;
+  for (KVScopeStats* s : {&stats_.total, &scopes_[found.scope].stats}) {
+    const uint64_t one = sign > 0 ? 1 : ~uint64_t{0};  // modular: adding -1
+    s->requests += one;
+    s->requested_tokens += one * request.tokens.size();
+    s->hit_tokens += one * hit;
+    s->miss_tokens += one * (request.tokens.size() - hit);
+    s->partial_tokens += one * found.partial_tokens;
+  }
+}
+
+// A warmed block pays once, at its first hit.
+void CacheShell::ClearWarmed(BlockHandle from) {
+  for (BlockHandle h = from; (index_.node(h).flags & IndexNode::kRoot) == 0;
+       h = index_.node(h).parent) {
+    IndexNode& n = index_.node(h);
+    if ((n.flags & IndexNode::kWarmed) == 0) continue;
+    n.flags = static_cast<uint8_t>(n.flags & ~IndexNode::kWarmed);
+    stats_.warm_saved_tokens += block_tokens_;
+  }
+}
+
+bool CacheShell::CopyPartial(const Found& found, BlockTable* table) {
+  std::vector<BlockCopy> copies(groups_.size());
+  {
+    ReaderLock lock(mu_);
+    for (size_t g = 0; g < groups_.size(); ++g) {
+      copies[g].group = static_cast<GroupId>(g);
+      copies[g].src = index_.slots(found.partial)[g];
+      copies[g].dst = (*table)[g][found.blocks];
+      copies[g].tokens = static_cast<uint32_t>(found.partial_tokens);
+    }
+  }
+  if (store_->Copy(copies).ok()) return true;
+  store_errors_.fetch_add(1, std::memory_order_relaxed);
+  return false;
+}
+
+absl::StatusOr<Lease> CacheShell::Acquire(const KVRequest& request, bool warming) {
+  PENSTOCK_RETURN_IF_ERROR(ValidatePrompt(request.tokens, request.extra_keys));
+  if (request.reserve_tokens > SIZE_MAX / 4 - request.tokens.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("reserve_tokens: ", request.reserve_tokens, " is out of range"));
+  }
+  const size_t total = BlocksFor(request.tokens.size() + request.reserve_tokens);
+  if (options_.capacity_blocks.has_value() && total > *options_.capacity_blocks) {
+    refused_.fetch_add(1, std::memory_order_relaxed);
+    return absl::ResourceExhaustedError(absl::StrCat("prompt and reserve need ", total,
+                                                     " blocks, capacity_blocks is ",
+                                                     *options_.capacity_blocks));
+  }
+  auto lease = std::make_unique<LeaseRep>();
+  lease->table.assign(groups_.size(), std::vector<BlockId>(total, kNoBlock));
+  PromptBlocks prompt = Hash(request);
+  Found found;
+  std::vector<BlockHandle> path;
+  path.reserve(prompt.names.size());
+  PENSTOCK_RETURN_IF_ERROR(Lookup(request, &prompt, &found, &lease->table, &path));
+
+  Columns victims(groups_.size());
+  absl::Status room;
+  {
+    WriterLock lock(mu_);
+    PolicyRequest view{clock_->Now(), prompt.names, found.blocks, request.hint};
+    lease->cookie = policy_->OnRequest(view);
+    AddRequestStats(request, found, +1, warming);
+    room = MakeRoom(total - found.blocks, &victims);
+  }
+  FreeColumns(&victims, /*subtract=*/false);
+  if (room.ok()) {
+    room = AllocateColumns(total - found.blocks, &lease->table, found.blocks);
+    if (!room.ok()) UseLess(total - found.blocks);
+  }
+  if (!room.ok()) {
+    if (room.code() == absl::StatusCode::kResourceExhausted)
+      refused_.fetch_add(1, std::memory_order_relaxed);
+    {
+      WriterLock lock(mu_);
+      AddRequestStats(request, found, -1, warming);
+    }
+    AbandonLookup(found, lease->cookie);
+    return room;
+  }
+  Found copied = found;
+  if (found.partial != kNoBlockHandle && !CopyPartial(found, &lease->table))
+    copied.partial_tokens = 0;
+  Columns dead(groups_.size());
+  {
+    WriterLock lock(mu_);
+    if (found.partial != kNoBlockHandle) {
+      Unref(found.partial, lease->cookie);
+      Reap(found.partial, &dead);
+    }
+    if (copied.partial_tokens != found.partial_tokens) {
+      AddRequestStats(request, found, -1, warming);
+      AddRequestStats(request, copied, +1, warming);
+    }
+    if (found.warmed && !warming) ClearWarmed(found.anchor);
+    transient_refs_.fetch_sub(1, std::memory_order_relaxed);  // from here on it is the lease's
+    ++anchors_[found.anchor];
+    held_upper_ += found.blocks;
+    ++stats_.live_leases;
+    if (scope_links_.linked(found.scope)) {
+      scope_links_.Remove(&scope_lru_, found.scope);
+      scope_links_.PushHot(&scope_lru_, found.scope);
+    } else if (!scopes_[found.scope].dropped) {
+      scope_links_.PushHot(&scope_lru_, found.scope);
+    }
+  }
+  FreeColumns(&dead, /*subtract=*/true);
+  lease->shell = shared_from_this();
+  lease->publish = request.publish;
+  lease->warming = warming;
+  lease->matched = lease->committed = found.blocks * block_tokens_ + copied.partial_tokens;
+  lease->named = request.tokens.size();
+  lease->tail_base = found.blocks * block_tokens_;
+  lease->tail.assign(request.tokens.begin() + static_cast<ptrdiff_t>(lease->tail_base),
+                     request.tokens.end());
+  lease->extra_keys.assign(request.extra_keys.begin(), request.extra_keys.end());
+  lease->owned.assign(total, 1);
+  std::fill_n(lease->owned.begin(), found.blocks, uint8_t{0});
+  lease->anchor = found.anchor;
+  lease->public_blocks = found.blocks;
+  return Lease(std::move(lease));
+}
+
+// Undoes Lookup.
+void CacheShell::AbandonLookup(const Found& found, uint64_t cookie) {
+  Columns dead(groups_.size());
+  {
+    WriterLock lock(mu_);
+    if (found.partial != kNoBlockHandle) {
+      Unref(found.partial, cookie);
+      Reap(found.partial, &dead);
+    }
+    transient_refs_.fetch_sub(1, std::memory_order_relaxed);
+    Leave(found.anchor, cookie, &dead);
+  }
+  FreeColumns(&dead, /*subtract=*/true);
+}
+
+absl::StatusOr<PrefixPin> CacheShell::Pin(const KVRequest& request) {
+  PENSTOCK_RETURN_IF_ERROR(ValidatePrompt(request.tokens, request.extra_keys));
+  PromptBlocks prompt = Hash(request);
+  WriterLock lock(mu_);
+  if (prompt.hasher != index_.hasher()) prompt = Hash(request);
+  const uint32_t scope = FindScope(RootName(*prompt.hasher, request.scope), request.scope);
+  std::vector<BlockHandle> path;
+  if (scope != UINT32_MAX) {
+    index_.Match(scopes_[scope].root, prompt, prompt.names.size(), &path);
+    size_t device = 0;
+    while (device < path.size() && index_.node(path[device]).tier == Tier::kDevice) ++device;
+    path.resize(device);
+  }
+  if (path.empty()) return absl::NotFoundError("pin: no whole block of this prompt is cached");
+  size_t fresh = 0;
+  for (BlockHandle h : path) fresh += pinned_.count(h) == 0 ? 1 : 0;
+  const size_t base = options_.capacity_blocks.value_or(index_.blocks());
+  const auto cap = static_cast<size_t>(static_cast<double>(base) * options_.max_pinned_fraction);
+  if (pinned_.size() + fresh > cap) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("pin: ", fresh, " blocks on top of ", pinned_.size(),
+                     " pinned ones, max_pinned_fraction allows ", cap));
+  }
+  for (BlockHandle h : path) ++pinned_[h];
+  const BlockHandle deepest = path.back();
+  Ref(deepest);
+  transient_refs_.fetch_sub(1, std::memory_order_relaxed);
+  scopes_[scope].holders.fetch_add(1, std::memory_order_relaxed);
+  ++anchors_[deepest];
+  held_upper_ += path.size();
+  ++stats_.live_pins;
+  return PrefixPin(std::make_unique<PrefixPin::Rep>(
+      PrefixPin::Rep{shared_from_this(), deepest, path.size() * block_tokens_}));
+}
+
+}  // namespace penstock::internal
