@@ -9,8 +9,8 @@
 //   IsSpace(0x1C, RegexFlavor::kPython)    // true;  kRust and kOniguruma: false
 //
 // Total, O(1) or O(log 592). Immutable; safe to share.
-#ifndef PENSTOCK_TEXT_REFERENCE_CLASSES_H_
-#define PENSTOCK_TEXT_REFERENCE_CLASSES_H_
+#ifndef PENSTOCK_SRC_TEXT_REFERENCE_CLASSES_H_
+#define PENSTOCK_SRC_TEXT_REFERENCE_CLASSES_H_
 
 #include "text/unicode.h"
 
@@ -26,15 +26,13 @@ inline bool IsHuggingFacePunctuation(char32_t c) {
 // except tab, line feed and carriage return. Unassigned code points stay.
 inline bool IsHuggingFaceControl(char32_t c) {
   if (c == '\t' || c == '\n' || c == '\r') return false;
-  constexpr CategorySet kSet = kControl | SetOf(GeneralCategory::kFormat) |
-                               SetOf(GeneralCategory::kPrivateUse);
+  constexpr CategorySet kSet =
+      kControl | SetOf(GeneralCategory::kFormat) | SetOf(GeneralCategory::kPrivateUse);
   return IsIn(c, kSet, UnicodeVersion::k8);
 }
 
 // What BertNormalizer's strip_accents removes (after NFD): Mn of Unicode 8.0.
-inline bool IsHuggingFaceBertAccent(char32_t c) {
-  return IsIn(c, kNonspacing, UnicodeVersion::k8);
-}
+inline bool IsHuggingFaceBertAccent(char32_t c) { return IsIn(c, kNonspacing, UnicodeVersion::k8); }
 
 // What the StripAccents normalizer removes: \p{M} of Unicode 9.0.
 inline bool IsHuggingFaceAccent(char32_t c) { return IsIn(c, kMark, UnicodeVersion::k9); }
@@ -57,7 +55,7 @@ inline bool IsOnigurumaWord(char32_t c) {
 enum class RegexFlavor : uint8_t {
   kRust,       // regex and fancy-regex crates: tiktoken, Hugging Face's Whitespace
   kOniguruma,  // Hugging Face's Split, Replace and ByteLevel
-  kPython,     // re and regex modules (str patterns)
+  kPython,     // the re module (str patterns)
 };
 
 // \s of the flavour. Python's str.isspace() adds the four information separators U+001C..U+001F.
@@ -81,4 +79,4 @@ inline bool IsWord(char32_t c, RegexFlavor flavor) {
 
 }  // namespace penstock::internal
 
-#endif  // PENSTOCK_TEXT_REFERENCE_CLASSES_H_
+#endif  // PENSTOCK_SRC_TEXT_REFERENCE_CLASSES_H_

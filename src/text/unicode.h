@@ -15,8 +15,8 @@
 //
 // Every function here is total over char32_t, allocates nothing and is O(1) unless it says
 // otherwise. Immutable; safe to share.
-#ifndef PENSTOCK_TEXT_UNICODE_H_
-#define PENSTOCK_TEXT_UNICODE_H_
+#ifndef PENSTOCK_SRC_TEXT_UNICODE_H_
+#define PENSTOCK_SRC_TEXT_UNICODE_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -25,10 +25,9 @@
 
 #include "text/script.h"
 #include "text/unicode_tables.h"
+#include "text/utf8.h"
 
 namespace penstock::internal {
-
-inline constexpr char32_t kMaxCodePoint = 0x10FFFF;
 
 // General_Category; the order is that of the generated tables.
 enum class GeneralCategory : uint8_t {
@@ -177,4 +176,4 @@ LowerCase ToLower(char32_t c);
 
 }  // namespace penstock::internal
 
-#endif  // PENSTOCK_TEXT_UNICODE_H_
+#endif  // PENSTOCK_SRC_TEXT_UNICODE_H_
