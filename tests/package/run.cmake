@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # One step of a package test. BUILD is a folder of its own that is made anew, except where PREFIX names an installed tree.
 cmake_minimum_required(VERSION 3.25)
+string(REPLACE "," ";" COMPONENTS "${COMPONENTS}")
+separate_arguments(OPTIONS UNIX_COMMAND "${OPTIONS}")
 
 function(run)
   execute_process(COMMAND ${ARGV} RESULT_VARIABLE result OUTPUT_VARIABLE out ERROR_VARIABLE out)
