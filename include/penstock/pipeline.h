@@ -8,17 +8,12 @@
 //   parts.chunker = std::move(chunker);           // optional: prompts over the limit are split
 //   parts.kv_cache = std::move(kv_cache);         // optional: prefixes are reused
 //   auto runner = [&](PrefillBatch batch) { … model.Prefill … batch.Complete(i, result) … };
-//   PENSTOCK_ASSIGN_OR_RETURN(Pipeline pipeline, Pipeline::Create(std::move(parts), runner,
-//   options));
+//   PENSTOCK_ASSIGN_OR_RETURN(Pipeline p, Pipeline::Create(std::move(parts), runner, options));
 //
-//   auto ticket = pipeline.Submit(std::move(request), [](absl::StatusOr<PipelineResult> result) { …
-//   });
-//   if (!ticket.ok()) Refuse(request, ticket.status());         // full: kResourceExhausted,
-//   `request` not moved from
-//   ticket->Cancel();                                           // true: this call decided the
-//   outcome
-//   pipeline.Drain(absl::Seconds(5));                           // flush, then fail the rest;
-//   nothing is lost silently
+//   auto ticket = p.Submit(std::move(request), [](absl::StatusOr<PipelineResult> result) { … });
+//   if (!ticket.ok()) Refuse(request, ticket.status());  // full; `request` was not moved from
+//   ticket->Cancel();                                    // true: this call decided the outcome
+//   p.Drain(absl::Seconds(5));                           // flush, then fail the rest; none is lost
 //
 //   text ─ Submit ─ tokenize, split ─ peek ─ batch ─ lease ─ run ─ callback
 //           bounded  on some threads  no pin  queue   at       host's
@@ -65,15 +60,13 @@ namespace penstock {
 enum class OverLimit : uint8_t {
   kReject,    // kResourceExhausted
   kTruncate,  // its longest untrusted segment loses its end, at a character
-  // its longest untrusted segment is chunked; each part keeps the other segments, and one result
-  // has them all
-  kSplit,
+  kSplit,     // that segment is chunked; each part keeps the others, and one result has them all
 };
 
 struct PipelineOptions {
-  size_t max_prompt_tokens = 8192;     // of one prefill
-  std::optional<OverLimit> over_limit;  // none: kSplit with a chunker, else kReject
-  size_t max_parts = 64;               // of one request; more is kResourceExhausted
+  size_t max_prompt_tokens = 8192;             // of one prefill
+  std::optional<OverLimit> over_limit;         // none: kSplit with a chunker, else kReject
+  size_t max_parts = 64;                       // of one request; more is kResourceExhausted
   size_t max_prompt_bytes = size_t{16} << 20;  // more is refused by Submit
 
   // Accepted and not finished. At a bound Submit refuses.
@@ -100,8 +93,8 @@ struct PipelineOptions {
 };
 
 struct PipelineParts {
-  TokenizerPtr tokenizer;            // required
-  std::optional<Chunker> chunker;    // with the same tokenizer
+  TokenizerPtr tokenizer;          // required
+  std::optional<Chunker> chunker;  // with the same tokenizer
   std::optional<KVCache> kv_cache;
 };
 
@@ -170,12 +163,11 @@ class PENSTOCK_EXPORT Pipeline {
   //   kResourceExhausted  max_in_flight, max_in_flight_bytes or max_prompt_bytes
   //   kUnavailable        draining
   // The callback's status may also be
-  //   kInvalidArgument    the text has no tokens; what is not its longest segment exceeds the limit
-  //                       alone
+  //   kInvalidArgument    the text has no tokens; all but its longest segment exceeds the limit
   //   kResourceExhausted  over max_prompt_tokens (kReject) or max_parts; refused by admission
-  //                       control; its K/V can not fit
-  //   kDeadlineExceeded, kCancelled, kUnavailable (drain), kInternal (the runner dropped it), and
-  //   the runner's own
+  //                       control; no room for its K/V that anybody in flight could make
+  //   kDeadlineExceeded   its timeout
+  //   kCancelled, kUnavailable (drain), kInternal (dropped by the runner), the runner's own
   // Costs one hand-off to a preparation thread. Never blocks.
   absl::StatusOr<PipelineTicket> Submit(PipelineRequest&& request, Callback&& callback);
 

@@ -8,12 +8,9 @@
 //       const PrefillItem item = batch.item(i);
 //       rows.push_back({item.ids.subspan(item.cached_tokens), item.cached_tokens, item.blocks()});
 //     }
-//     if (!model.Prefill(rows, &first_tokens)) return batch.FailAll(absl::UnavailableError("device
-//     lost"));
-//     for (size_t i = 0; i < batch.size(); ++i) batch.Complete(i, PrefillResult{{first_tokens[i]},
-//     nullptr});
-//   };                                            // what is not completed when `batch` dies is
-//   failed, never lost
+//     if (!model.Prefill(rows, &first)) return batch.FailAll(absl::UnavailableError("device"));
+//     for (size_t i = 0; i < batch.size(); ++i) batch.Complete(i, PrefillResult{{first[i]}, {}});
+//   };                              // what is not completed when `batch` dies is failed, never lost
 //
 // Leases. Each item holds one on its blocks from dispatch until it is completed here, even if its
 // request was cancelled or timed out meanwhile: no block is reused while the runner may still write
@@ -89,7 +86,7 @@ class PENSTOCK_EXPORT PrefillBatch {
   // The runtime can take the next batch although results of this one are still to come.
   void ReleaseSlot();
 
-  struct Rep;  // private
+  struct Rep;                                       // private
   explicit PrefillBatch(std::unique_ptr<Rep> rep);  // private
 
  private:

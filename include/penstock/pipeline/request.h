@@ -3,16 +3,14 @@
 // What goes into a Pipeline, and what comes out.
 //
 //   PipelineRequest request;
-//   request.segments = {TrustedText("<|user|>"), UntrustedText(body),
-//   TrustedText("<|end|><|assistant|>")};
+//   request.segments = {TrustedText("<|user|>"), UntrustedText(body), TrustedText("<|end|>")};
 //   request.timeout = absl::Seconds(2);
 //   pipeline.Submit(std::move(request), [](absl::StatusOr<PipelineResult> result) {
 //     if (result.ok()) Reply(result->parts[0].result.output_ids);
 //   });
 //
 //   request.segments = {};
-//   pipeline.Submit(…).status();                  // kInvalidArgument: request "7": no text,
-//   expected at least one byte
+//   pipeline.Submit(…).status();    // kInvalidArgument: request "7": no text, expected some
 #ifndef PENSTOCK_PIPELINE_REQUEST_H_
 #define PENSTOCK_PIPELINE_REQUEST_H_
 
@@ -84,14 +82,14 @@ struct PrefillResult {
 struct PipelinePart {
   PrefillResult result;
   size_t prompt_tokens = 0;
-  size_t cached_tokens = 0;     // K/V that was not computed: Lease::matched_tokens()
+  size_t cached_tokens = 0;  // K/V that was not computed: Lease::matched_tokens()
   // of the segment that was split: the bytes this part read; none: all of it
   std::optional<ByteRange> chunk;
-  bool truncated = false;          // the longest untrusted segment lost its end
+  bool truncated = false;  // the longest untrusted segment lost its end
 
-  absl::Duration preparation_time;     // Submit to the batcher's queue
-  absl::Duration queue_delay;          // queue to dispatch
-  absl::Duration service_time;         // dispatch to result
+  absl::Duration preparation_time;  // Submit to the batcher's queue
+  absl::Duration queue_delay;       // queue to dispatch
+  absl::Duration service_time;      // dispatch to result
   // Submit to the first part of the result that the runner gave
   absl::Duration time_to_first_token;
   size_t batch_size = 0;

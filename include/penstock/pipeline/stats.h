@@ -36,7 +36,7 @@ PENSTOCK_EXPORT std::string_view PipelineStageName(PipelineStage stage);
 
 struct StageStats {
   uint64_t entered = 0;
-  uint64_t left = 0;        // entered - left are in the stage now
+  uint64_t left = 0;         // entered - left are in the stage now
   Histogram queue_delay_us;  // waiting to be served; empty where nothing waits
   Histogram service_us;      // being served
 };
@@ -48,7 +48,7 @@ struct PipelineStats {
   // Submit did not accept: full, draining, or nothing to do; not in `accepted`
   uint64_t refused = 0;
   uint64_t ok = 0;
-  uint64_t invalid = 0;      // kInvalidArgument: what only tokenizing could tell
+  uint64_t invalid = 0;  // kInvalidArgument: what only tokenizing could tell
   // kResourceExhausted: over a limit, refused by admission control, no room for its K/V
   uint64_t exhausted = 0;
   uint64_t expired = 0;      // kDeadlineExceeded
@@ -59,15 +59,15 @@ struct PipelineStats {
   uint64_t in_flight_bytes = 0;
 
   // Prefills (parts).
-  uint64_t split_requests = 0;      // had more than one part
+  uint64_t split_requests = 0;  // had more than one part
   uint64_t truncated_requests = 0;
-  uint64_t parts = 0;               // handed to the batcher
-  uint64_t prompt_tokens = 0;       // of these
-  uint64_t peeked_tokens = 0;       // of these, cached when they were queued
-  uint64_t dispatched_tokens = 0;   // prompt tokens of prefills that reached the runner
-  uint64_t cached_tokens = 0;       // of these, reused
-  uint64_t put_back = 0;            // leases that had to wait for blocks
-  uint64_t commit_errors = 0;       // K/V that could not be published; the result was delivered
+  uint64_t parts = 0;              // handed to the batcher
+  uint64_t prompt_tokens = 0;      // of these
+  uint64_t peeked_tokens = 0;      // of these, cached when they were queued
+  uint64_t dispatched_tokens = 0;  // prompt tokens of prefills that reached the runner
+  uint64_t cached_tokens = 0;      // of these, reused
+  uint64_t put_back = 0;           // leases that had to wait for blocks
+  uint64_t commit_errors = 0;      // K/V that could not be published; the result was delivered
 
   std::array<StageStats, kPipelineStages> stages;
   Histogram time_to_first_token_us;         // every part: Submit to first token
