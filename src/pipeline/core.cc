@@ -1,0 +1,507 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipeline/core.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/absl_compat.h"
+#include "penstock/base/status_macros.h"
+#include "pipeline/callback_depth.h"
+
+namespace penstock::internal {
+namespace {
+
+uint64_t Micros(absl::Duration d) {
+  return static_cast<uint64_t>(std::max<int64_t>(0, absl::ToInt64Microseconds(d)));
+}
+
+uint64_t* EndedAs(absl::StatusCode code, PipelineStats* stats) {
+  switch (code) {
+    case absl::StatusCode::kOk:
+      return &stats->ok;
+    case absl::StatusCode::kInvalidArgument:
+      return &stats->invalid;
+    case absl::StatusCode::kResourceExhausted:
+      return &stats->exhausted;
+    case absl::StatusCode::kDeadlineExceeded:
+      return &stats->expired;
+    case absl::StatusCode::kCancelled:
+      return &stats->cancelled;
+    case absl::StatusCode::kUnavailable:
+      return &stats->unavailable;
+    default:
+      return &stats->failed;
+  }
+}
+
+StageStats& Stage(PipelineStats& stats, PipelineStage stage) {
+  return stats.stages[static_cast<size_t>(stage)];
+}
+
+size_t TextBytes(const PipelineRequest& request) {
+  size_t bytes = 0;
+  for (const OwnedSegment& s : request.segments) bytes += s.text().size();
+  return bytes;
+}
+
+std::string Named(const PipelineRequest& request) {
+  return absl::StrCat("request \"", request.id, "\": ");
+}
+
+absl::Status WithName(const PipelineRequest& request, const absl::Status& status) {
+  absl::Status named(status.code(), absl::StrCat(Named(request), status.message()));
+  status.ForEachPayload([&named](absl::string_view url, const absl::Cord& payload) {
+    named.SetPayload(url, payload);
+  });
+  return named;
+}
+
+}  // namespace
+
+class PipelineCore::Visit {
+ public:
+  explicit Visit(PipelineCore* core) : core_(core) {
+    MutexLock lock(core_->mu_);
+    inside_ = !core_->closed_;
+    if (inside_) ++core_->visitors_;
+  }
+  ~Visit() {
+    if (!inside_) return;
+    MutexLock lock(core_->mu_);
+    if (--core_->visitors_ == 0) core_->visitors_gone_.NotifyAll();
+  }
+  bool inside() const { return inside_; }
+
+ private:
+  PipelineCore* core_;
+  bool inside_;
+};
+
+absl::StatusOr<std::shared_ptr<PipelineCore>> PipelineCore::Create(PipelineParts parts,
+                                                                   Pipeline::Runner runner,
+                                                                   const PipelineOptions& options) {
+  PENSTOCK_RETURN_IF_ERROR(options.Validate());
+  if (parts.tokenizer == nullptr) {
+    return absl::InvalidArgumentError("Pipeline: tokenizer is null, expected one");
+  }
+  if (runner == nullptr) {
+    return absl::InvalidArgumentError("Pipeline: runner is null, expected a callable");
+  }
+  const OverLimit over_limit = options.over_limit.value_or(
+      parts.chunker.has_value() ? OverLimit::kSplit : OverLimit::kReject);
+  if (over_limit == OverLimit::kSplit && !parts.chunker.has_value()) {
+    return absl::InvalidArgumentError("over_limit: kSplit without a chunker, expected one");
+  }
+  if (parts.kv_cache.has_value() && parts.kv_cache->options().capacity_blocks.has_value()) {
+    const KVCacheOptions& kv = parts.kv_cache->options();
+    const size_t room = *kv.capacity_blocks * kv.block_tokens;
+    if (room < options.max_prompt_tokens) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "max_prompt_tokens: ", options.max_prompt_tokens, ", expected at most the KV cache's ",
+          room, " (capacity_blocks * block_tokens)"));
+    }
+  }
+
+  std::shared_ptr<PipelineCore> core(new PipelineCore(options));
+  core->tokenizer_ = std::move(parts.tokenizer);
+  core->chunker_ = std::move(parts.chunker);
+  core->kv_cache_ = std::move(parts.kv_cache);
+  core->runner_ = std::move(runner);
+  core->splitter_.emplace(core->tokenizer_.get(),
+                          core->chunker_.has_value() ? &*core->chunker_ : nullptr, over_limit,
+                          options.max_prompt_tokens, options.max_parts);
+  BatcherOptions batching = options.batching;
+  if (batching.on_full == OnFull::kReject) {
+    batching.max_queue_requests =
+        std::max(batching.max_queue_requests, options.max_in_flight * options.max_parts);
+  }
+  const std::weak_ptr<PipelineCore> weak = core;
+  PENSTOCK_ASSIGN_OR_RETURN(PartBatcher batcher, PartBatcher::Create(batching, [weak](PartBatch b) {
+                              // Null: the pipeline is gone, and with it everything in the batch.
+                              if (const auto self = weak.lock()) self->RunBatch(std::move(b));
+                            }));
+  core->batcher_.emplace(std::move(batcher));
+  if (options.executor == nullptr) core->own_executor_ = NewThreadPool(options.preparation_threads);
+  core->executor_ = options.executor == nullptr ? core->own_executor_.get() : options.executor;
+  return core;
+}
+
+absl::Status PipelineCore::CheckRequest(const PipelineRequest& request) const {
+  const size_t bytes = TextBytes(request);
+  if (bytes == 0) {
+    return absl::InvalidArgumentError(absl::StrCat(Named(request), "no text, expected some"));
+  }
+  if (request.timeout.has_value() && *request.timeout <= absl::ZeroDuration()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(Named(request), "timeout: ", absl::FormatDuration(*request.timeout),
+                     ", expected more than 0"));
+  }
+  if (bytes > options_.max_prompt_bytes) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(Named(request), "the text has ", bytes, " bytes, expected at most ",
+                     options_.max_prompt_bytes, " (max_prompt_bytes)"));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<PipelineTicket> PipelineCore::Submit(PipelineRequest& request,
+                                                    Pipeline::OnPiece&& on_piece,
+                                                    Pipeline::Callback&& callback) {
+  absl::Status refusal =
+      callback == nullptr
+          ? absl::InvalidArgumentError("Submit: callback is null, expected a callable")
+          : CheckRequest(request);
+  const size_t bytes = TextBytes(request);
+  {
+    MutexLock lock(mu_);
+    if (refusal.ok() && draining_) {
+      refusal = absl::UnavailableError("the pipeline is draining");
+    } else if (refusal.ok() && stats_.in_flight >= options_.max_in_flight) {
+      refusal = absl::ResourceExhaustedError(absl::StrCat(
+          "the pipeline is full: ", stats_.in_flight, " requests in flight (max_in_flight)"));
+    } else if (refusal.ok() && stats_.in_flight > 0 &&
+               stats_.in_flight_bytes + bytes > options_.max_in_flight_bytes) {
+      refusal = absl::ResourceExhaustedError(
+          absl::StrCat("the pipeline is full: ", stats_.in_flight_bytes,
+                       " bytes in flight (max_in_flight_bytes), ", bytes, " more do not fit"));
+    }
+    if (!refusal.ok()) {
+      ++stats_.refused;
+      return refusal;
+    }
+    ++stats_.accepted;
+    ++stats_.in_flight;
+    stats_.in_flight_bytes += bytes;
+    ++preparing_;
+    ++Stage(stats_, PipelineStage::kTokenize).entered;
+  }
+  // Counted, not listed yet: Drain waits for what is being prepared.
+  auto work = std::make_shared<PipelineWork>();
+  work->core = shared_from_this();
+  work->bytes = bytes;
+  work->request = std::move(request);
+  work->on_piece = std::move(on_piece);
+  work->submitted = Now();
+  if (work->request.timeout.has_value()) work->deadline = work->submitted + *work->request.timeout;
+  {
+    MutexLock lock(work->mu);
+    work->callback = std::move(callback);
+  }
+  {
+    MutexLock lock(mu_);
+    work->serial = next_serial_++;
+    live_.emplace(work->serial, work);
+  }
+  executor_->Schedule([work] { work->core->Prepare(work); });
+  return PipelineTicket(work);
+}
+
+void PipelineCore::Prepare(const WorkPtr& work) {
+  const MonoTime start = Now();
+  {
+    const Visit visit(this);
+    bool wanted = visit.inside();
+    if (wanted) {
+      MutexLock lock(work->mu);
+      wanted = !work->ended;
+    }
+    if (wanted && start >= work->deadline) {
+      End(work, absl::DeadlineExceededError(
+                    absl::StrCat(Named(work->request), "timed out before it was tokenized")));
+    } else if (wanted) {
+      absl::StatusOr<std::vector<PreparedPrompt>> prompts = splitter_->Prepare(work->request);
+      {
+        MutexLock lock(mu_);
+        StageStats& stage = Stage(stats_, PipelineStage::kTokenize);
+        stage.queue_delay_us.Record(Micros(start - work->submitted));
+        stage.service_us.Record(Micros(Now() - start));
+      }
+      if (prompts.ok()) {
+        Enqueue(work, *std::move(prompts));
+      } else {
+        End(work, WithName(work->request, prompts.status()));
+      }
+    }
+  }
+  MutexLock lock(mu_);
+  --preparing_;
+  ++Stage(stats_, PipelineStage::kTokenize).left;
+  if (preparing_ == 0) RingBells();
+}
+
+void PipelineCore::Enqueue(const WorkPtr& work, std::vector<PreparedPrompt> prompts) {
+  work->request.segments.clear();  // the ids say it all from here on
+  {
+    MutexLock lock(work->mu);
+    work->result.parts.resize(prompts.size());
+    work->parts_left = prompts.size();
+  }
+  {
+    MutexLock lock(mu_);
+    if (prompts.size() > 1) ++stats_.split_requests;
+    if (prompts[0].truncated) ++stats_.truncated_requests;
+  }
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    auto part = std::make_shared<PartWork>();
+    part->work = work;
+    part->index = i;
+    part->count = prompts.size();
+    part->prompt = std::move(prompts[i]);
+    part->peeked_tokens = Peek(*part);
+    part->queued = Now();
+    SubmitOptions options;
+    options.tenant = work->request.tenant;
+    options.priority = work->request.priority;
+    if (!work->deadline.is_infinite()) options.timeout = work->deadline - part->queued;
+    options.tokens = static_cast<int64_t>(part->prompt.ids.size() - part->peeked_tokens);
+    options.cached_prefix_tokens = static_cast<int64_t>(part->peeked_tokens);
+    if (options.timeout.has_value() && *options.timeout <= absl::ZeroDuration()) {
+      End(work, absl::DeadlineExceededError(
+                    absl::StrCat(Named(work->request), "timed out while it was tokenized")));
+      return;
+    }
+    {
+      MutexLock lock(mu_);
+      ++stats_.parts;
+      stats_.prompt_tokens += part->prompt.ids.size();
+      stats_.peeked_tokens += part->peeked_tokens;
+      ++Stage(stats_, PipelineStage::kBatch).entered;
+    }
+    absl::AnyInvocable<void(PrefillResult &&)> on_part;
+    if (work->on_piece != nullptr) {
+      on_part = [part](PrefillResult&& piece) {
+        part->work->core->DeliverPiece(part, std::move(piece));
+      };
+    }
+    PartBatcher::Callback done = [part](absl::StatusOr<PrefillResult> result,
+                                        const CompletionInfo& info) {
+      part->work->core->PartEnded(part, std::move(result), info);
+    };
+    PartPtr queued = part;
+    const absl::StatusOr<Ticket> ticket =
+        batcher_->SubmitStreaming(std::move(queued), options, std::move(on_part), std::move(done));
+    if (!ticket.ok()) {
+      {
+        MutexLock lock(mu_);
+        ++Stage(stats_, PipelineStage::kBatch).left;
+      }
+      End(work, WithName(work->request, ticket.status()));
+      return;
+    }
+    bool ended;
+    {
+      MutexLock lock(work->mu);
+      work->tickets.push_back(*ticket);
+      ended = work->ended;
+    }
+    if (ended) {  // cancelled meanwhile, perhaps before this ticket could be seen
+      batcher_->Cancel(*ticket);
+      return;
+    }
+  }
+}
+
+KVRequest PipelineCore::MakeKVRequest(const PartWork& part) const {
+  const PipelineRequest& request = part.work->request;
+  KVRequest kv;
+  if (request.scope.has_value()) {
+    kv.scope = *request.scope;
+  } else {
+    kv.scope = options_.scope;
+    if (!options_.share_across_tenants) kv.scope.tenant = request.tenant;
+  }
+  kv.tokens = part.prompt.ids;
+  kv.hint = request.hint;
+  kv.reserve_tokens = request.reserve_tokens;
+  kv.read = request.read_cache;
+  kv.publish = request.publish;
+  return kv;
+}
+
+size_t PipelineCore::Peek(const PartWork& part) {
+  if (!kv_cache_.has_value() || !part.work->request.read_cache) return 0;
+  const MonoTime start = Now();
+  const size_t tokens =
+      std::min(kv_cache_->Peek(MakeKVRequest(part)).tokens, part.prompt.ids.size() - 1);
+  MutexLock lock(mu_);
+  StageStats& stage = Stage(stats_, PipelineStage::kPeek);
+  ++stage.entered;
+  ++stage.left;
+  stage.service_us.Record(Micros(Now() - start));
+  return tokens;
+}
+
+bool PipelineCore::End(const WorkPtr& work, absl::StatusOr<PipelineResult> outcome, EndedBy by) {
+  bool run_now;
+  {
+    MutexLock lock(work->mu);
+    if (work->ended) return false;
+    work->ended = true;
+    run_now = work->pieces_out == 0;
+  }
+  {
+    MutexLock lock(mu_);
+    ++*EndedAs(outcome.status().code(), &stats_);
+    --stats_.in_flight;
+    stats_.in_flight_bytes -= work->bytes;
+    live_.erase(work->serial);
+    if (by == EndedBy::kShutdown) ++shut_down_;
+    ++callbacks_out_;
+    ++Stage(stats_, PipelineStage::kEmit).entered;
+  }
+  CancelParts(work);
+  if (!run_now) {
+    MutexLock lock(work->mu);
+    run_now = work->pieces_out == 0;
+    if (!run_now) work->outcome.emplace(std::move(outcome));
+  }
+  if (run_now) RunCallback(work, std::move(outcome));
+  return true;
+}
+
+void PipelineCore::CancelParts(const WorkPtr& work) {
+  std::vector<Ticket> tickets;
+  {
+    MutexLock lock(work->mu);
+    tickets = std::move(work->tickets);
+    work->tickets.clear();
+  }
+  if (tickets.empty()) return;
+  const Visit visit(this);
+  if (!visit.inside()) return;
+  for (const Ticket& ticket : tickets) batcher_->Cancel(ticket);
+}
+
+void PipelineCore::RunCallback(const WorkPtr& work, absl::StatusOr<PipelineResult> outcome) {
+  Pipeline::Callback callback;
+  {
+    MutexLock lock(work->mu);
+    callback = std::move(work->callback);
+  }
+  const MonoTime ready = Now();
+  auto run = [self = shared_from_this(), callback = std::move(callback),
+              outcome = std::move(outcome), ready]() mutable {
+    const MonoTime start = self->Now();
+    {
+      const CallbackDepth depth;
+      std::move(callback)(std::move(outcome));
+    }
+    callback = nullptr;  // its captures die before Drain can return
+    MutexLock lock(self->mu_);
+    StageStats& stage = Stage(self->stats_, PipelineStage::kEmit);
+    ++stage.left;
+    stage.queue_delay_us.Record(Micros(start - ready));
+    stage.service_us.Record(Micros(self->Now() - start));
+    if (--self->callbacks_out_ == 0) self->visitors_gone_.NotifyAll();
+    self->RingBells();
+  };
+  if (options_.batching.callback_executor == nullptr) {
+    run();
+  } else {
+    options_.batching.callback_executor->Schedule(std::move(run));
+  }
+}
+
+bool PipelineCore::Cancel(const WorkPtr& work) {
+  return End(work, absl::CancelledError(absl::StrCat(Named(work->request), "cancelled")));
+}
+
+void PipelineCore::EndAll(const absl::Status& status) {
+  std::vector<WorkPtr> works;
+  {
+    MutexLock lock(mu_);
+    for (const auto& [serial, work] : live_) works.push_back(work);
+  }
+  std::sort(works.begin(), works.end(),
+            [](const WorkPtr& a, const WorkPtr& b) { return a->serial < b->serial; });
+  for (const WorkPtr& work : works) {
+    End(work, WithName(work->request, status), EndedBy::kShutdown);
+  }
+}
+
+void PipelineCore::RingBells() {
+  for (Bell* bell : bells_) bell->Ring();
+}
+
+bool PipelineCore::NothingPreparing() const { return preparing_ == 0; }
+bool PipelineCore::NothingInFlight() const { return stats_.in_flight == 0 && callbacks_out_ == 0; }
+
+bool PipelineCore::AwaitUntil(MonoTime deadline, bool (PipelineCore::*quiet)() const) {
+  Bell bell;
+  {
+    MutexLock lock(mu_);
+    if ((this->*quiet)()) return true;
+    bells_.push_back(&bell);
+  }
+  bool is_quiet = false;
+  bool in_time = true;
+  while (!is_quiet && in_time) {
+    in_time = options_.batching.clock->WaitUntil(bell, deadline);
+    MutexLock lock(mu_);
+    is_quiet = (this->*quiet)();
+  }
+  MutexLock lock(mu_);
+  bells_.erase(std::find(bells_.begin(), bells_.end(), &bell));
+  return is_quiet;
+}
+
+absl::Status PipelineCore::Drain(absl::Duration budget) {
+  if (CallbackDepth::active()) {
+    return absl::FailedPreconditionError(
+        "Drain: called from a callback or the runner, expected another thread");
+  }
+  const MonoTime deadline = Now() + std::max(budget, absl::ZeroDuration());
+  {
+    MutexLock lock(mu_);
+    draining_ = true;
+  }
+  AwaitUntil(deadline, &PipelineCore::NothingPreparing);
+  // Partial batches leave at once from here on; what the batcher cannot finish in time it fails, and
+  // what comes too late from preparation it refuses.
+  (void)batcher_->Drain(std::max(deadline - Now(), absl::ZeroDuration()));
+  AwaitUntil(deadline, &PipelineCore::NothingInFlight);
+  EndAll(absl::UnavailableError("shut down before it was done"));
+  size_t left;
+  {
+    MutexLock lock(mu_);
+    left = shut_down_;
+  }
+  if (left == 0) return absl::OkStatus();
+  return absl::DeadlineExceededError(
+      absl::StrCat(left, " requests were not done within ", absl::FormatDuration(budget)));
+}
+
+void PipelineCore::Close() {
+  {
+    MutexLock lock(mu_);
+    draining_ = true;
+  }
+  EndAll(absl::UnavailableError("shut down before it was done"));
+  {
+    MutexLock lock(mu_);
+    closed_ = true;
+    while (visitors_ > 0) visitors_gone_.Wait(mu_);
+  }
+  own_executor_.reset();
+  batcher_.reset();
+  MutexLock lock(mu_);
+  // Callbacks handed to the host's executor keep what they need; only running ones are waited for
+  // where they run on our threads or a caller's.
+  if (options_.batching.callback_executor != nullptr) return;
+  while (callbacks_out_ > 0) visitors_gone_.Wait(mu_);
+}
+
+PipelineStats PipelineCore::GetStats() const {
+  PipelineStats stats;
+  {
+    MutexLock lock(mu_);
+    stats = stats_;
+  }
+  stats.batcher = batcher_->GetStats();
+  if (kv_cache_.has_value()) stats.kv_cache = kv_cache_->GetStats();
+  return stats;
+}
+
+}  // namespace penstock::internal

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From the batcher's queue through the host's runner to the end of a part.
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/absl_compat.h"
+#include "pipeline/callback_depth.h"
+#include "pipeline/core.h"
+#include "pipeline/prefill_batch.h"
+
+namespace penstock::internal {
+namespace {
+
+uint64_t Micros(absl::Duration d) {
+  return static_cast<uint64_t>(std::max<int64_t>(0, absl::ToInt64Microseconds(d)));
+}
+
+StageStats& Stage(PipelineStats& stats, PipelineStage stage) {
+  return stats.stages[static_cast<size_t>(stage)];
+}
+
+}  // namespace
+
+void PipelineCore::RunBatch(PartBatch batch) {
+  std::vector<size_t> live;
+  bool blocked = false;
+  for (size_t i = 0; i < batch.size(); ++i) {
+    if (batch.cancelled(i)) continue;
+    if (blocked) {  // behind the one that waits for room: small requests must not starve it
+      batch.PutBack(i);
+      continue;
+    }
+    if (kv_cache_.has_value()) {
+      absl::Status error;
+      const LeaseOutcome outcome = TakeLease(batch.request(i).get(), &error);
+      if (outcome == LeaseOutcome::kWait) {
+        blocked = true;
+        batch.PutBack(i);
+        continue;
+      }
+      if (outcome == LeaseOutcome::kFailed) {
+        batch.Complete(i, std::move(error));
+        continue;
+      }
+    }
+    live.push_back(i);
+  }
+  if (live.empty()) return;
+  RecordDispatch(batch, live);
+  const CallbackDepth depth;
+  runner_(PrefillBatch(
+      std::make_unique<PrefillBatch::Rep>(shared_from_this(), std::move(batch), std::move(live))));
+}
+
+// A refused reserve is worth waiting for only if somebody can give blocks back: a lease of this
+// pipeline, or an attempt at one that ran at the same time and took the blocks for a moment.
+PipelineCore::LeaseOutcome PipelineCore::TakeLease(PartWork* part, absl::Status* error) {
+  const MonoTime start = Now();
+  bool alone;
+  uint64_t attempt;
+  {
+    MutexLock lock(mu_);
+    alone = lease_holders_++ == 0;
+    attempt = ++lease_attempts_;
+    ++Stage(stats_, PipelineStage::kLease).entered;
+  }
+  absl::StatusOr<Lease> lease = kv_cache_->Acquire(MakeKVRequest(*part));
+  MutexLock lock(mu_);
+  StageStats& stage = Stage(stats_, PipelineStage::kLease);
+  ++stage.left;
+  stage.service_us.Record(Micros(Now() - start));
+  if (lease.ok()) {
+    part->lease = *std::move(lease);
+    part->holds_lease = true;
+    part->cached_tokens = part->lease.matched_tokens();
+    return LeaseOutcome::kTaken;
+  }
+  --lease_holders_;
+  if (absl::IsResourceExhausted(lease.status()) && !(alone && lease_attempts_ == attempt)) {
+    ++stats_.put_back;
+    return LeaseOutcome::kWait;
+  }
+  *error =
+      absl::Status(lease.status().code(),
+                   absl::StrCat("request \"", part->work->request.id, "\": no K/V blocks for ",
+                                part->prompt.ids.size(), " tokens: ", lease.status().message()));
+  return LeaseOutcome::kFailed;
+}
+
+void PipelineCore::EndLease(PartWork* part, bool commit) {
+  if (!part->holds_lease) return;
+  part->holds_lease = false;
+  bool committed = true;
+  if (commit && part->lease.committed_tokens() < part->prompt.ids.size()) {
+    committed = part->lease.Commit(part->prompt.ids.size()).ok();
+  }
+  part->lease.Release();
+  MutexLock lock(mu_);
+  --lease_holders_;
+  if (!committed) ++stats_.commit_errors;
+}
+
+void PipelineCore::RecordDispatch(PartBatch& batch, const std::vector<size_t>& live) {
+  MutexLock lock(mu_);
+  for (const size_t i : live) {
+    PartWork& part = *batch.request(i);
+    part.in_runner = true;
+    StageStats& queue = Stage(stats_, PipelineStage::kBatch);
+    ++queue.left;
+    queue.queue_delay_us.Record(Micros(batch.queue_delay(i)));
+    ++Stage(stats_, PipelineStage::kRun).entered;
+    stats_.dispatched_tokens += part.prompt.ids.size();
+    stats_.cached_tokens += part.cached_tokens;
+  }
+}
+
+void PipelineCore::DeliverPiece(const PartPtr& part, PrefillResult piece) {
+  PipelineWork& work = *part->work;
+  {
+    MutexLock lock(work.mu);
+    if (work.ended) return;
+    ++work.pieces_out;
+  }
+  if (!part->first_token.has_value()) part->first_token = Now();
+  {
+    const CallbackDepth depth;
+    work.on_piece(part->index, std::move(piece));
+  }
+  std::optional<absl::StatusOr<PipelineResult>> outcome;
+  {
+    MutexLock lock(work.mu);
+    if (--work.pieces_out == 0 && work.outcome.has_value()) {
+      outcome = std::move(work.outcome);
+      work.outcome.reset();
+    }
+  }
+  if (outcome.has_value()) RunCallback(part->work, *std::move(outcome));
+}
+
+void PipelineCore::PartEnded(const PartPtr& part, absl::StatusOr<PrefillResult> result,
+                             const CompletionInfo& info) {
+  const WorkPtr& work = part->work;
+  PipelinePart done;
+  done.prompt_tokens = part->prompt.ids.size();
+  done.cached_tokens = part->cached_tokens;
+  done.chunk = part->prompt.chunk;
+  done.truncated = part->prompt.truncated;
+  done.preparation_time = part->queued - work->submitted;
+  done.queue_delay = info.queue_delay();
+  done.service_time = info.service_time();
+  done.batch_size = info.batch_size;
+  done.release_reason = info.reason;
+  if (result.ok()) {
+    const MonoTime first = part->first_token.value_or(info.finished);
+    done.time_to_first_token = first - work->submitted;
+    const uint64_t ttft = Micros(done.time_to_first_token);
+    const uint64_t prefill = Micros(first - info.dispatched);
+    const bool reused = part->cached_tokens > 0;
+    MutexLock lock(mu_);
+    stats_.time_to_first_token_us.Record(ttft);
+    (reused ? stats_.time_to_first_token_reused_us : stats_.time_to_first_token_fresh_us)
+        .Record(ttft);
+    (reused ? stats_.prefill_reused_us : stats_.prefill_fresh_us).Record(prefill);
+  }
+  {
+    MutexLock lock(mu_);
+    if (part->in_runner) {
+      StageStats& run = Stage(stats_, PipelineStage::kRun);
+      ++run.left;
+      run.service_us.Record(Micros(done.service_time));
+    } else {
+      ++Stage(stats_, PipelineStage::kBatch).left;
+    }
+  }
+  if (!result.ok()) {
+    End(work, result.status(),
+        info.outcome == Outcome::kShutdown ? EndedBy::kShutdown : EndedBy::kItself);
+    return;
+  }
+  done.result = *std::move(result);
+  PipelineResult all;
+  {
+    MutexLock lock(work->mu);
+    if (work->ended) return;
+    work->result.parts[part->index] = std::move(done);
+    if (--work->parts_left > 0) return;
+    all = std::move(work->result);
+  }
+  End(work, std::move(all));
+}
+
+}  // namespace penstock::internal
