@@ -458,8 +458,8 @@ absl::Status PipelineCore::Drain(absl::Duration budget) {
     draining_ = true;
   }
   AwaitUntil(deadline, &PipelineCore::NothingPreparing);
-  // Partial batches leave at once from here on; what the batcher cannot finish in time it fails, and
-  // what comes too late from preparation it refuses.
+  // Partial batches leave at once from here on; what the batcher cannot finish in time it fails,
+  // and what comes too late from preparation it refuses.
   (void)batcher_->Drain(std::max(deadline - Now(), absl::ZeroDuration()));
   AwaitUntil(deadline, &PipelineCore::NothingInFlight);
   EndAll(absl::UnavailableError("shut down before it was done"));

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The inside of Pipeline. A request is a PipelineWork from Submit to its end; each of its prefills is
-// a PartWork.
+// The inside of Pipeline. A request is a PipelineWork from Submit to its end; each of its prefills
+// is a PartWork.
 //
 // Ownership: work → core, core → work while the work is live, part → work; the batcher's queue and
-// the batches hold parts. The core holds the batcher until Close(), which is what breaks the circle.
-// Locks: PipelineCore::mu_ and PipelineWork::mu are leaves: neither is held while the other, or
-// anybody else's code, is entered.
+// the batches hold parts. The core holds the batcher until Close(), which is what breaks the
+// circle. Locks: PipelineCore::mu_ and PipelineWork::mu are leaves: neither is held while the
+// other, or anybody else's code, is entered.
 #ifndef PENSTOCK_SRC_PIPELINE_CORE_H_
 #define PENSTOCK_SRC_PIPELINE_CORE_H_
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What stands behind a PrefillBatch: the batcher's batch, and which of its requests got their blocks.
+// What stands behind a PrefillBatch: the batcher's batch, and which of its requests got their
+// blocks.
 #ifndef PENSTOCK_SRC_PIPELINE_PREFILL_BATCH_H_
 #define PENSTOCK_SRC_PIPELINE_PREFILL_BATCH_H_
 

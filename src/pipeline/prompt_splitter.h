@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A request's text into the ids of its prefills: one, or several when it is over the limit and may be
-// split.
+// A request's text into the ids of its prefills: one, or several when it is over the limit and may
+// be split.
 //
 //   PromptSplitter splitter(tokenizer.get(), &chunker, OverLimit::kSplit, limits);
 //   splitter.Prepare(request)     // kResourceExhausted: 70 parts, expected at most 64 (max_parts)

@@ -10,7 +10,7 @@
 //     }
 //     if (!model.Prefill(rows, &first)) return batch.FailAll(absl::UnavailableError("device"));
 //     for (size_t i = 0; i < batch.size(); ++i) batch.Complete(i, PrefillResult{{first[i]}, {}});
-//   };                              // what is not completed when `batch` dies is failed, never lost
+//   };                            // what is not completed when `batch` dies is failed, never lost
 //
 // Leases. Each item holds one on its blocks from dispatch until it is completed here, even if its
 // request was cancelled or timed out meanwhile: no block is reused while the runner may still write
