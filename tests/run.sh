@@ -115,7 +115,7 @@ need $packages_core $packages_sentencepiece $packages_tests
 want ccache ccache
 want ld.lld lld
 release=$build_root/release
-strict="-DCMAKE_COMPILE_WARNING_AS_ERROR=ON -DPENSTOCK_WITH_SENTENCEPIECE=ON"
+strict="-DCMAKE_COMPILE_WARNING_AS_ERROR=ON -DPENSTOCK_TEST_PCH=ON -DPENSTOCK_WITH_SENTENCEPIECE=ON"
 
 if [ $# -gt 0 ]; then
   one "configure" configure "$release" -C "$root/cmake/presets/release.cmake" $strict -DPENSTOCK_BUILD_BENCH=ON || finish
