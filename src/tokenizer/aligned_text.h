@@ -85,7 +85,6 @@ class AlignedText {
     size_t position_ = 0;
     std::string text_;
     std::vector<Alignment> alignments_;
-    Alignment last_;
   };
 
  private:

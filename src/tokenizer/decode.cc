@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tokenizer/decode.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "text/unicode.h"
+#include "text/utf8.h"
+
+namespace penstock::internal {
+namespace {
+
+constexpr std::string_view kUnknownId = "\xEF\xBF\xBD";
+
+std::string_view Spelling(const EngineParts& parts, TokenId id) {
+  const size_t index = static_cast<size_t>(id);
+  if (index < parts.spellings.size()) return parts.spellings[index];
+  return parts.vocabulary.Token(id);
+}
+
+void ReplaceAll(std::string_view from, std::string_view to, std::string* text) {
+  size_t pos = text->find(from);
+  if (pos == std::string::npos) return;
+  std::string out;
+  size_t done = 0;
+  for (; pos != std::string::npos; pos = text->find(from, done)) {
+    out.append(*text, done, pos - done);
+    out.append(to);
+    done = pos + from.size();
+  }
+  out.append(*text, done, std::string::npos);
+  *text = std::move(out);
+}
+
+// Bytes of white space at the begin (or end) of `token`.
+size_t LeadingSpace(std::string_view token) {
+  size_t pos = 0;
+  while (pos < token.size()) {
+    const DecodedChar c = DecodeUtf8(token, pos);
+    if (!c.valid || !IsWhiteSpace(c.code_point)) break;
+    pos += c.size;
+  }
+  return pos;
+}
+
+size_t TrailingSpace(std::string_view token) {
+  size_t space = 0;
+  for (size_t pos = 0; pos < token.size();) {
+    const DecodedChar c = DecodeUtf8(token, pos);
+    space = c.valid && IsWhiteSpace(c.code_point) ? space + c.size : 0;
+    pos += c.size;
+  }
+  return space;
+}
+
+}  // namespace
+
+void CleanUpSpaces(std::string* text) {
+  static constexpr std::pair<std::string_view, std::string_view> kRules[] = {
+      {" .", "."},     {" ?", "?"},     {" !", "!"},     {" ,", ","},     {" ' ", "'"},
+      {" n't", "n't"}, {" 'm", "'m"},   {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"},
+      {" 're", "'re"}};
+  for (const auto& [from, to] : kRules) ReplaceAll(from, to, text);
+}
+
+std::string DecodeTokens(const EngineParts& parts, absl::Span<const TokenId> ids,
+                         const DecodeOptions& options) {
+  std::string text;
+  std::vector<std::string> tokens;
+  for (const TokenId id : ids) {
+    const bool known = parts.vocabulary.Contains(id);
+    if (known && options.skip_special_tokens && parts.vocabulary.IsSpecial(id)) continue;
+    const std::string_view spelling = known ? Spelling(parts, id) : kUnknownId;
+    if (parts.decoder == nullptr) {
+      text.append(spelling);
+    } else {
+      tokens.emplace_back(spelling);
+    }
+  }
+  if (parts.decoder != nullptr) {
+    parts.decoder->Decode(&tokens);
+    for (const std::string& token : tokens) text.append(token);
+  }
+  if (options.replace_invalid_utf8 && !IsValidUtf8(text)) text = ReplaceInvalidUtf8(text);
+  if (options.clean_up_spaces.value_or(parts.clean_up_spaces)) CleanUpSpaces(&text);
+  return text;
+}
+
+void TrimOffsets(const EngineParts& parts, std::string_view text, TokenRun* run) {
+  for (size_t i = 0; i < run->ids.size(); ++i) {
+    ByteRange& offsets = run->offsets[i];
+    const bool added = parts.vocabulary.FindAdded(run->ids[i]) != nullptr;
+    const std::string_view token =
+        added ? offsets.In(text) : parts.vocabulary.Token(run->ids[i]);
+    size_t leading = LeadingSpace(token);
+    const size_t trailing = TrailingSpace(token);
+    if (leading > 0) {
+      const bool is_first = i == 0 || offsets.begin == 0;
+      // The space that add_prefix_space put there stands for no byte of the text.
+      if (is_first && parts.post_processor.trim_keeps_prefix_space && leading == 1) leading = 0;
+      offsets.begin = std::min(offsets.begin + leading, offsets.end);
+    }
+    if (trailing > 0 && offsets.end >= trailing) {
+      offsets.end = std::max(offsets.end - trailing, offsets.begin);
+    }
+  }
+}
+
+}  // namespace penstock::internal

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Decoding, and what else needs the spelling of tokens.
+#ifndef PENSTOCK_SRC_TOKENIZER_DECODE_H_
+#define PENSTOCK_SRC_TOKENIZER_DECODE_H_
+
+#include <string>
+
+#include "absl/types/span.h"
+#include "penstock/tokenizer/encoding.h"
+#include "tokenizer/assemble.h"
+#include "tokenizer/engine.h"
+
+namespace penstock::internal {
+
+// Tokenizer::Decode over the parts of an engine.
+std::string DecodeTokens(const EngineParts& parts, absl::Span<const TokenId> ids,
+                         const DecodeOptions& options);
+
+// Hugging Face's clean_up_tokenization: no space before . ? ! , and within English contractions.
+void CleanUpSpaces(std::string* text);
+
+// Leaves leading and trailing white space of tokens out of their offsets (PostProcessor::trim_offsets).
+void TrimOffsets(const EngineParts& parts, std::string_view text, TokenRun* run);
+
+}  // namespace penstock::internal
+
+#endif  // PENSTOCK_SRC_TOKENIZER_DECODE_H_

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// CompilePcre: regular expressions that we have no scanner for.
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/absl_compat.h"
+#include "penstock/base/status_macros.h"
+#include "tokenizer/fingerprint.h"
+#include "tokenizer/text_pattern.h"
+
+namespace penstock::internal {
+namespace {
+
+constexpr uint32_t kMatchLimit = 1000000;  // backtracking steps of one match
+constexpr uint32_t kDepthLimit = 1000;
+constexpr uint32_t kHeapLimitKib = 16384;
+
+struct FreeCode {
+  void operator()(pcre2_code* p) const { pcre2_code_free(p); }
+};
+struct FreeMatchData {
+  void operator()(pcre2_match_data* p) const { pcre2_match_data_free(p); }
+};
+struct FreeMatchContext {
+  void operator()(pcre2_match_context* p) const { pcre2_match_context_free(p); }
+};
+struct FreeCompileContext {
+  void operator()(pcre2_compile_context* p) const { pcre2_compile_context_free(p); }
+};
+
+class PcrePattern final : public TextPattern {
+ public:
+  PcrePattern(std::string source, std::unique_ptr<pcre2_code, FreeCode> code)
+      : source_(std::move(source)), code_(std::move(code)) {}
+
+  void FindAll(std::string_view text, std::vector<Piece>* matches) const override {
+    const std::unique_ptr<pcre2_match_data, FreeMatchData> data(
+        pcre2_match_data_create_from_pattern(code_.get(), nullptr));
+    const std::unique_ptr<pcre2_match_context, FreeMatchContext> context(
+        pcre2_match_context_create(nullptr));
+    pcre2_set_match_limit(context.get(), kMatchLimit);
+    pcre2_set_depth_limit(context.get(), kDepthLimit);
+    pcre2_set_heap_limit(context.get(), kHeapLimitKib);
+    const auto subject = reinterpret_cast<PCRE2_SPTR>(text.data());
+    size_t pos = 0;
+    uint32_t options = 0;
+    while (pos <= text.size()) {
+      int found = pcre2_match(code_.get(), subject, text.size(), pos, options, data.get(),
+                              context.get());
+      if (found == PCRE2_ERROR_JIT_STACKLIMIT) {
+        found = pcre2_match(code_.get(), subject, text.size(), pos, options | PCRE2_NO_JIT,
+                            data.get(), context.get());
+      }
+      if (found < 0) return;
+      const PCRE2_SIZE* const range = pcre2_get_ovector_pointer(data.get());
+      if (range[1] > range[0]) {
+        matches->push_back({static_cast<uint32_t>(range[0]), static_cast<uint32_t>(range[1])});
+        pos = range[1];
+        options = 0;
+      } else {
+        // After an empty match the next one may not be empty at the same place.
+        pos = range[1];
+        options = PCRE2_NOTEMPTY_ATSTART;
+      }
+    }
+  }
+  void Describe(std::string* out) const override {
+    out->append("regex;");
+    DescribeString(source_, out);
+  }
+
+ private:
+  std::string source_;
+  std::unique_ptr<pcre2_code, FreeCode> code_;
+};
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<const TextPattern>> CompilePcre(std::string_view source,
+                                                               const LoadLimits& limits) {
+  if (source.size() > limits.max_pattern_bytes) {
+    return absl::ResourceExhaustedError(absl::StrCat("pattern of ", source.size(),
+                                                     " bytes, expected at most ",
+                                                     limits.max_pattern_bytes));
+  }
+  const std::unique_ptr<pcre2_compile_context, FreeCompileContext> context(
+      pcre2_compile_context_create(nullptr));
+  pcre2_set_parens_nest_limit(context.get(), 64);
+  int error = 0;
+  PCRE2_SIZE at = 0;
+  std::unique_ptr<pcre2_code, FreeCode> code(pcre2_compile(
+      reinterpret_cast<PCRE2_SPTR>(source.data()), source.size(),
+      PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C, &error, &at,
+      context.get()));
+  if (code == nullptr) {
+    char message[256];
+    pcre2_get_error_message(error, reinterpret_cast<PCRE2_UCHAR*>(message), sizeof(message));
+    return absl::InvalidArgumentError(
+        absl::StrCat("pattern \"", AbslView(source), "\", byte ", at, ": ", message));
+  }
+  // Without JIT the interpreter runs; slower, the same matches.
+  static_cast<void>(pcre2_jit_compile(code.get(), PCRE2_JIT_COMPLETE));
+  return std::unique_ptr<const TextPattern>(
+      std::make_unique<PcrePattern>(std::string(source), std::move(code)));
+}
+
+}  // namespace penstock::internal

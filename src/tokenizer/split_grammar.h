@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// SplitGrammar: the pre-tokenizer patterns that models are trained with, compiled by hand.
+//
+//   const SplitGrammar* g = FindGrammar(pattern_text);      // null: a pattern we do not know by heart
+//   for (size_t pos = 0; pos < text.size(); pos = end) end = g->NextPiece(text, pos);
+//
+// All of them are one family. In order of preference, at each place:
+//
+//   contraction   's 't 're 've 'm 'll 'd                   (gpt2: as written, cl100k: any case)
+//   word          gpt2:   ␠?\p{L}+
+//                 cl100k: [^\r\n\p{L}\p{N}]?\p{L}+
+//                 o200k:  the same with lower after upper case, contraction at its end
+//   number        ␠?\p{N}+, \p{N}{1,3} or \p{N}
+//   other         ␠?[^\s\p{L}\p{N}]+, then [\r\n]* or [\r\n/]*
+//   newlines      \s*[\r\n]+                                (not gpt2)
+//   space         \s+(?!\S), then \s+
+//
+// Properties the engine lives on: the pieces partition any text; scanning never looks behind, so a
+// piece boundary is a state that scanning can be resumed from; cutting the text at a piece boundary
+// leaves the pieces before it as they are (the one look-ahead, (?!\S), holds at the end of a text).
+// Invalid bytes count as one "other" character each maximal subpart. Linear time, no allocation.
+// Immutable; safe to share. The twin of each grammar in the tests is its pattern run by PCRE2.
+#ifndef PENSTOCK_SRC_TOKENIZER_SPLIT_GRAMMAR_H_
+#define PENSTOCK_SRC_TOKENIZER_SPLIT_GRAMMAR_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "text/utf8.h"
+#include "tokenizer/char_class.h"
+
+namespace penstock::internal {
+
+class SplitGrammar {
+ public:
+  enum class Word : uint8_t { kGpt2, kCl100k, kO200k };
+  enum class Contraction : uint8_t { kNone, kAsWritten, kAnyCase, kAnyCaseAtEnd };
+  struct Shape {
+    std::string_view name;  // of the fingerprint
+    Word word;
+    Contraction contraction;
+    uint8_t max_digits;       // 0: ␠?\p{N}+
+    bool newlines_after;      // [\r\n]* after other
+    bool slash_after;         // / too
+    bool newline_pieces;      // \s*[\r\n]+
+  };
+
+  explicit constexpr SplitGrammar(const Shape& shape) : shape_(shape) {}
+
+  // End of the piece that begins at `pos`, a piece boundary. REQUIRES: pos < text.size().
+  size_t NextPiece(std::string_view text, size_t pos) const;
+  std::string_view name() const { return shape_.name; }
+
+ private:
+  struct Char {
+    uint8_t bits;
+    uint8_t size;  // 0: end of text
+  };
+  Char At(std::string_view text, size_t pos) const {
+    if (pos >= text.size()) return {0, 0};
+    const uint8_t byte = static_cast<uint8_t>(text[pos]);
+    if (byte < 0x80) return {kAscii[byte], 1};
+    const DecodedChar c = DecodeUtf8(text, pos);
+    return {c.valid ? SplitBits(c.code_point) : uint8_t{0}, c.size};
+  }
+  // First position at or after `pos` whose character has none of `bits`.
+  size_t Skip(std::string_view text, size_t pos, uint8_t bits) const {
+    for (Char c = At(text, pos); c.size != 0 && (c.bits & bits) != 0; c = At(text, pos)) {
+      pos += c.size;
+    }
+    return pos;
+  }
+
+  size_t ContractionAt(std::string_view text, size_t pos, bool any_case) const;
+  size_t WordAt(std::string_view text, size_t pos, Char first) const;
+  size_t CasedWordAt(std::string_view text, size_t pos, Char first) const;
+  size_t LowerAfterUpper(std::string_view text, size_t pos) const;
+  size_t OtherAt(std::string_view text, size_t pos) const;
+  size_t SpaceAt(std::string_view text, size_t pos) const;
+  size_t NumberAt(std::string_view text, size_t pos) const;
+
+  static const std::array<uint8_t, 128> kAscii;  // SplitBits
+
+  Shape shape_;
+};
+
+// The grammar whose pattern is exactly this text, or null. Known: the patterns of GPT-2 (r50k, p50k),
+// cl100k (Llama 3), Qwen2, o200k (harmony, Llama 4) and Mistral's tekken, in every published spelling.
+const SplitGrammar* FindGrammar(std::string_view pattern);
+
+// One spelling per grammar, for rank files whose encoding is named.
+extern const char kGpt2Pattern[];
+extern const char kCl100kPattern[];
+extern const char kQwen2Pattern[];
+extern const char kO200kPattern[];
+extern const char kTekkenPattern[];
+
+}  // namespace penstock::internal
+
+#endif  // PENSTOCK_SRC_TOKENIZER_SPLIT_GRAMMAR_H_

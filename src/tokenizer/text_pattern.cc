@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tokenizer/text_pattern.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "text/utf8.h"
+#include "tokenizer/fingerprint.h"
+#include "tokenizer/split_grammar.h"
+
+namespace penstock::internal {
+namespace {
+
+class LiteralPattern final : public TextPattern {
+ public:
+  explicit LiteralPattern(std::string literal) : literal_(std::move(literal)) {}
+  void FindAll(std::string_view text, std::vector<Piece>* matches) const override {
+    if (literal_.empty()) return;
+    for (size_t at = text.find(literal_); at != std::string_view::npos;
+         at = text.find(literal_, at + literal_.size())) {
+      matches->push_back(
+          {static_cast<uint32_t>(at), static_cast<uint32_t>(at + literal_.size())});
+    }
+  }
+  void Describe(std::string* out) const override {
+    out->append("literal;");
+    DescribeString(literal_, out);
+  }
+
+ private:
+  std::string literal_;
+};
+
+class CharPattern final : public TextPattern {
+ public:
+  CharPattern(std::string name, bool (*matches)(char32_t))
+      : name_(std::move(name)), matches_(matches) {}
+  void FindAll(std::string_view text, std::vector<Piece>* matches) const override {
+    for (size_t pos = 0; pos < text.size();) {
+      const DecodedChar c = DecodeUtf8(text, pos);
+      if (matches_(c.code_point)) {
+        matches->push_back({static_cast<uint32_t>(pos), static_cast<uint32_t>(pos + c.size)});
+      }
+      pos += c.size;
+    }
+  }
+  void Describe(std::string* out) const override {
+    out->append("chars;");
+    DescribeString(name_, out);
+  }
+
+ private:
+  std::string name_;
+  bool (*matches_)(char32_t);
+};
+
+class GrammarPattern final : public TextPattern {
+ public:
+  explicit GrammarPattern(const SplitGrammar* grammar) : grammar_(grammar) {}
+  void FindAll(std::string_view text, std::vector<Piece>* matches) const override {
+    for (size_t pos = 0; pos < text.size();) {
+      const size_t end = grammar_->NextPiece(text, pos);
+      matches->push_back({static_cast<uint32_t>(pos), static_cast<uint32_t>(end)});
+      pos = end;
+    }
+  }
+  void Describe(std::string* out) const override {
+    out->append("grammar;");
+    DescribeString(grammar_->name(), out);
+  }
+
+ private:
+  const SplitGrammar* grammar_;
+};
+
+}  // namespace
+
+std::unique_ptr<const TextPattern> NewLiteralPattern(std::string literal) {
+  return std::make_unique<LiteralPattern>(std::move(literal));
+}
+
+std::unique_ptr<const TextPattern> NewCharPattern(std::string name, bool (*matches)(char32_t)) {
+  return std::make_unique<CharPattern>(std::move(name), matches);
+}
+
+absl::StatusOr<std::unique_ptr<const TextPattern>> CompileRegex(std::string_view source,
+                                                                const LoadLimits& limits) {
+  const SplitGrammar* grammar = FindGrammar(source);
+  if (grammar == nullptr) return CompilePcre(source, limits);
+  return std::unique_ptr<const TextPattern>(std::make_unique<GrammarPattern>(grammar));
+}
+
+}  // namespace penstock::internal

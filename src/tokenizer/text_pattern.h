@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// TextPattern: what Split, Replace and rank files look for: a string, a class of characters, or a
+// regular expression.
+//
+//   PENSTOCK_ASSIGN_OR_RETURN(auto p, CompileRegex("\\p{N}{1,3}", limits));
+//   p->FindAll("a1234", &matches);             // {1, 4}, {4, 5}
+//   CompileRegex("(", limits).status()         // "pattern, byte 1: missing closing parenthesis"
+//
+// Matches are leftmost, in order and disjoint; empty ones are left out. All are immutable and safe to
+// share: what a match needs is made per call.
+#ifndef PENSTOCK_SRC_TOKENIZER_TEXT_PATTERN_H_
+#define PENSTOCK_SRC_TOKENIZER_TEXT_PATTERN_H_
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "penstock/tokenizer/load.h"
+#include "tokenizer/stages.h"
+
+namespace penstock::internal {
+
+class TextPattern {
+ public:
+  virtual ~TextPattern() = default;
+  // Appends the matches.
+  virtual void FindAll(std::string_view text, std::vector<Piece>* matches) const = 0;
+  virtual void Describe(std::string* out) const = 0;
+};
+
+// Every occurrence of `literal`, which may be empty: then there are none.
+std::unique_ptr<const TextPattern> NewLiteralPattern(std::string literal);
+
+// Every single character for which `matches` is true; invalid bytes are U+FFFD. `name` goes into the
+// fingerprint.
+std::unique_ptr<const TextPattern> NewCharPattern(std::string name, bool (*matches)(char32_t));
+
+// A regular expression, by a hand-written scanner where we know it, else by PCRE2 with UTF and UCP,
+// under limits on backtracking, depth and heap. A match that exceeds them ends the search: the rest of
+// the text does not match. Invalid UTF-8 never matches.
+// kInvalidArgument: does not compile. kResourceExhausted: longer than limits.max_pattern_bytes.
+absl::StatusOr<std::unique_ptr<const TextPattern>> CompileRegex(std::string_view source,
+                                                                const LoadLimits& limits);
+
+// The same without the hand-written scanners: their twin in tests.
+absl::StatusOr<std::unique_ptr<const TextPattern>> CompilePcre(std::string_view source,
+                                                               const LoadLimits& limits);
+
+}  // namespace penstock::internal
+
+#endif  // PENSTOCK_SRC_TOKENIZER_TEXT_PATTERN_H_
