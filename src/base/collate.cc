@@ -93,8 +93,7 @@ PackedBatch<Int> CollatePacked(absl::Span<const CollateRow> rows) {
   for (const CollateRow& row : rows) {
     for (size_t k = row.skip; k < row.ids.size(); ++k) {
       batch.input_ids.push_back(static_cast<Int>(row.ids[k]));
-      batch.position_ids.push_back(
-          static_cast<Int>(row.position_offset + static_cast<int64_t>(k)));
+      batch.position_ids.push_back(static_cast<Int>(row.position_offset + static_cast<int64_t>(k)));
     }
     batch.cu_seqlens.push_back(static_cast<int32_t>(batch.input_ids.size()));
     batch.max_len = std::max(batch.max_len, row.ids.size() - row.skip);

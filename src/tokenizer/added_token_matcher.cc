@@ -46,9 +46,8 @@ size_t SkipSpace(std::string_view text, size_t pos) {
 
 }  // namespace
 
-AddedTokenMatcher::AddedTokenMatcher(
-    const std::vector<std::pair<std::string, uint32_t>>& patterns,
-    const std::vector<AddedToken>& tokens)
+AddedTokenMatcher::AddedTokenMatcher(const std::vector<std::pair<std::string, uint32_t>>& patterns,
+                                     const std::vector<AddedToken>& tokens)
     : nodes_(1) {
   rules_.reserve(tokens.size());
   for (const AddedToken& t : tokens) rules_.push_back({t.single_word, t.lstrip, t.rstrip});

@@ -21,9 +21,9 @@ absl::StatusOr<std::vector<Window>> Windows(size_t length, size_t keep,
   if (keep >= length) return std::vector<Window>{{0, length}};
   if (keep == 0) return std::vector<Window>{{0, 0}, {0, length}};
   if (options.stride >= keep) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "truncation.stride is ", options.stride, ", expected less than the ", keep,
-        " tokens that max_tokens ", options.max_tokens, " leaves for the text"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("truncation.stride is ", options.stride, ", expected less than the ", keep,
+                     " tokens that max_tokens ", options.max_tokens, " leaves for the text"));
   }
   std::vector<Window> windows;
   const size_t step = keep - options.stride;
@@ -87,9 +87,9 @@ absl::StatusOr<Keep> HowMuchToKeep(size_t first, const size_t* second, size_t ad
       if (other > excess) return Keep{first, other - excess};
       break;
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("truncation to ", options.max_tokens, " tokens must remove ", excess,
-                   ", more than the text that may give way has"));
+  return absl::InvalidArgumentError(absl::StrCat("truncation to ", options.max_tokens,
+                                                 " tokens must remove ", excess,
+                                                 ", more than the text that may give way has"));
 }
 
 class Assembler {
@@ -186,9 +186,9 @@ absl::Status Assemble(const PostProcessor& post, TokenRun* first, TokenRun* seco
   std::vector<Window> windows[2] = {{{0, first_size}}, {{0, second_size}}};
   if (options.truncation.has_value()) {
     const size_t added = options.add_special_tokens ? TemplateTokens(parts) : 0;
-    PENSTOCK_ASSIGN_OR_RETURN(
-        const Keep keep, HowMuchToKeep(first_size, second == nullptr ? nullptr : &second_size,
-                                       added, *options.truncation));
+    PENSTOCK_ASSIGN_OR_RETURN(const Keep keep,
+                              HowMuchToKeep(first_size, second == nullptr ? nullptr : &second_size,
+                                            added, *options.truncation));
     PENSTOCK_ASSIGN_OR_RETURN(windows[0], Windows(first_size, keep.first, *options.truncation));
     PENSTOCK_ASSIGN_OR_RETURN(windows[1], Windows(second_size, keep.second, *options.truncation));
   }

@@ -166,7 +166,8 @@ void BpeModel::MergeLong(bool allow_control, size_t first, std::vector<PieceToke
   const uint32_t count = static_cast<uint32_t>(out->size() - first);
   std::vector<Link> links(count);
   std::vector<Candidate> heap;
-  for (uint32_t i = 0; i < count; ++i) links[i] = {i == 0 ? kNone : i - 1, i + 1 < count ? i + 1 : kNone};
+  for (uint32_t i = 0; i < count; ++i)
+    links[i] = {i == 0 ? kNone : i - 1, i + 1 < count ? i + 1 : kNone};
   for (uint32_t i = 0; i + 1 < count; ++i) {
     const Merge* m = FindMerge(symbols[i].id, symbols[i + 1].id, allow_control);
     if (m != nullptr) heap.push_back({m->rank, i, m->id});
@@ -233,9 +234,8 @@ void BpeModel::Encode(std::string_view piece, bool allow_control,
 
 void BpeModel::Describe(std::string* out) const {
   out->append("bpe;");
-  DescribeNumber(spec_.bytes | spec_.whole_piece << 1 | spec_.fuse_unk << 2 |
-                     spec_.byte_fallback << 3,
-                 out);
+  DescribeNumber(
+      spec_.bytes | spec_.whole_piece << 1 | spec_.fuse_unk << 2 | spec_.byte_fallback << 3, out);
   DescribeNumber(spec_.unk.value_or(-1), out);
   DescribeString(spec_.continuing_subword_prefix, out);
   DescribeString(spec_.end_of_word_suffix, out);

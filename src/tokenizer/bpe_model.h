@@ -31,7 +31,7 @@ namespace penstock::internal {
 class BpeModel final : public Model {
  public:
   struct Spec {
-    ByteMap pieces;    // bytes of the model's tokens (not of added ones) to ids
+    ByteMap pieces;  // bytes of the model's tokens (not of added ones) to ids
     MergeTable merges;
     bool bytes = false;
     bool whole_piece = false;

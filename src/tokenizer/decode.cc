@@ -57,9 +57,9 @@ size_t TrailingSpace(std::string_view token) {
 
 void CleanUpSpaces(std::string* text) {
   static constexpr std::pair<std::string_view, std::string_view> kRules[] = {
-      {" .", "."},     {" ?", "?"},     {" !", "!"},     {" ,", ","},     {" ' ", "'"},
-      {" n't", "n't"}, {" 'm", "'m"},   {" do not", " don't"}, {" 's", "'s"}, {" 've", "'ve"},
-      {" 're", "'re"}};
+      {" .", "."},   {" ?", "?"},     {" !", "!"},    {" ,", ","},
+      {" ' ", "'"},  {" n't", "n't"}, {" 'm", "'m"},  {" do not", " don't"},
+      {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
   for (const auto& [from, to] : kRules) ReplaceAll(from, to, text);
 }
 
@@ -90,8 +90,7 @@ void TrimOffsets(const EngineParts& parts, std::string_view text, TokenRun* run)
   for (size_t i = 0; i < run->ids.size(); ++i) {
     ByteRange& offsets = run->offsets[i];
     const bool added = parts.vocabulary.FindAdded(run->ids[i]) != nullptr;
-    const std::string_view token =
-        added ? offsets.In(text) : parts.vocabulary.Token(run->ids[i]);
+    const std::string_view token = added ? offsets.In(text) : parts.vocabulary.Token(run->ids[i]);
     size_t leading = LeadingSpace(token);
     const size_t trailing = TrailingSpace(token);
     if (leading > 0) {

@@ -137,8 +137,7 @@ class TextEncoder {
 
 void TextEncoder::Run() {
   const std::string_view text = provenance_.text();
-  const AddedTokenMatcher& matcher =
-      provenance_.any_trusted() ? *t_.raw_ : *t_.raw_content_;
+  const AddedTokenMatcher& matcher = provenance_.any_trusted() ? *t_.raw_ : *t_.raw_content_;
   std::vector<AddedTokenMatcher::Match> matches;
   if (!plain_ && !matcher.empty()) {
     const RawFilter filter(provenance_, t_.control_);
@@ -220,8 +219,8 @@ void TextEncoder::Pieces(AlignedText text, bool ends_text) {
   const ByteRange whole = known ? text.OriginalRange(0, size) : ByteRange{text.base(), 0};
   context.begin = whole.begin;
   context.ends_text = ends_text;
-  context.allow_control = known ? provenance_.OneTrusted(whole.begin, whole.end)
-                                : provenance_.one_trusted();
+  context.allow_control =
+      known ? provenance_.OneTrusted(whole.begin, whole.end) : provenance_.one_trusted();
   context.reference_plain = plain_;
   run_.text = std::move(text);
   run_.pieces.clear();
@@ -250,8 +249,7 @@ void TextEncoder::CutBetween(const PreTokenizedRun& run, const Piece& before, co
     if (left.end != byte) return;
     const std::string_view original = run.text.original();
     const size_t at = byte - run.text.base();
-    if (at == 0 || at >= original.size() ||
-        !t_.parts_.normalizer->IsStableBoundary(original, at)) {
+    if (at == 0 || at >= original.size() || !t_.parts_.normalizer->IsStableBoundary(original, at)) {
       return;
     }
   }
@@ -362,8 +360,8 @@ absl::Status ClassifyAddedTokens(const std::vector<std::string>& content_tokens,
       found = true;
     }
     if (!found) {
-      return absl::InvalidArgumentError(absl::StrCat("content_tokens: \"", content,
-                                                     "\" is not an added token of this vocabulary"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "content_tokens: \"", content, "\" is not an added token of this vocabulary"));
     }
   }
   return absl::OkStatus();

@@ -23,9 +23,7 @@ void AddNamed(std::initializer_list<const char*> names, TokenId first, SpecialTo
   for (const char* name : names) tokens->emplace_back("<|" + std::string(name) + "|>", first++);
 }
 
-KnownEncoding Gpt2() {
-  return {kGpt2Pattern, {{"<|endoftext|>", 50256}}, {}, {}, {}};
-}
+KnownEncoding Gpt2() { return {kGpt2Pattern, {{"<|endoftext|>", 50256}}, {}, {}, {}}; }
 
 KnownEncoding P50kEdit() {
   KnownEncoding e = Gpt2();
@@ -51,9 +49,9 @@ KnownEncoding O200k() {
 // one that decodes there.
 KnownEncoding Harmony() {
   KnownEncoding e{kO200kPattern, {}, {}, {}, {}};
-  AddNamed({"startoftext", "endoftext", "reserved_200000", "reserved_200001", "return",
-            "constrain", "reserved_200004", "channel", "start", "end", "message",
-            "reserved_200009", "reserved_200010", "reserved_200011", "call"},
+  AddNamed({"startoftext", "endoftext", "reserved_200000", "reserved_200001", "return", "constrain",
+            "reserved_200004", "channel", "start", "end", "message", "reserved_200009",
+            "reserved_200010", "reserved_200011", "call"},
            199998, &e.special_tokens);
   AddNumbered("reserved_", 200013, 200018, &e.special_tokens);
   AddNamed({"endofprompt"}, 200018, &e.special_tokens);

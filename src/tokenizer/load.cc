@@ -58,8 +58,8 @@ absl::StatusOr<std::string> Read(const std::string& path, std::FILE* file, uint6
       return bytes;
     }
     if (bytes.size() > limit) {
-      return absl::ResourceExhaustedError(absl::StrCat(
-          path, ": larger than ", limit, " bytes (LoadLimits::max_file_bytes)"));
+      return absl::ResourceExhaustedError(
+          absl::StrCat(path, ": larger than ", limit, " bytes (LoadLimits::max_file_bytes)"));
     }
     if (got < sizeof(buffer)) break;
   }
@@ -151,9 +151,9 @@ absl::StatusOr<TokenizerPtr> ParseTokenizer(std::string_view file_bytes,
                                             std::string_view name_for_messages,
                                             const LoadOptions& options) {
   if (file_bytes.size() > options.limits.max_file_bytes) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat(internal::AbslView(name_for_messages), ": ", file_bytes.size(),
-                     " bytes, expected at most ", options.limits.max_file_bytes));
+    return absl::ResourceExhaustedError(absl::StrCat(internal::AbslView(name_for_messages), ": ",
+                                                     file_bytes.size(), " bytes, expected at most ",
+                                                     options.limits.max_file_bytes));
   }
   const std::string_view head = file_bytes.substr(0, internal::kHeadBytes);
   if (const TokenizerReader* reader = internal::FindExtraReader(head, options)) {
@@ -178,9 +178,8 @@ absl::StatusOr<TokenizerPtr> LoadTokenizer(const std::string& path, const LoadOp
     PENSTOCK_ASSIGN_OR_RETURN(row, internal::Recognize(head, file_path, options));
     if (row->read_path != nullptr) return row->read_path(file_path, options);
   }
-  PENSTOCK_ASSIGN_OR_RETURN(
-      const std::string bytes,
-      internal::ReadWholeFile(file_path, options.limits.max_file_bytes));
+  PENSTOCK_ASSIGN_OR_RETURN(const std::string bytes,
+                            internal::ReadWholeFile(file_path, options.limits.max_file_bytes));
   if (reader != nullptr) return reader->read(bytes, file_path, options);
   return row->read({bytes, file_path, file_path}, options);
 }

@@ -51,8 +51,8 @@ class PcrePattern final : public TextPattern {
     size_t pos = 0;
     uint32_t options = 0;
     while (pos <= text.size()) {
-      int found = pcre2_match(code_.get(), subject, text.size(), pos, options, data.get(),
-                              context.get());
+      int found =
+          pcre2_match(code_.get(), subject, text.size(), pos, options, data.get(), context.get());
       if (found == PCRE2_ERROR_JIT_STACKLIMIT) {
         found = pcre2_match(code_.get(), subject, text.size(), pos, options | PCRE2_NO_JIT,
                             data.get(), context.get());
@@ -85,19 +85,18 @@ class PcrePattern final : public TextPattern {
 absl::StatusOr<std::unique_ptr<const TextPattern>> CompilePcre(std::string_view source,
                                                                const LoadLimits& limits) {
   if (source.size() > limits.max_pattern_bytes) {
-    return absl::ResourceExhaustedError(absl::StrCat("pattern of ", source.size(),
-                                                     " bytes, expected at most ",
-                                                     limits.max_pattern_bytes));
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "pattern of ", source.size(), " bytes, expected at most ", limits.max_pattern_bytes));
   }
   const std::unique_ptr<pcre2_compile_context, FreeCompileContext> context(
       pcre2_compile_context_create(nullptr));
   pcre2_set_parens_nest_limit(context.get(), 64);
   int error = 0;
   PCRE2_SIZE at = 0;
-  std::unique_ptr<pcre2_code, FreeCode> code(pcre2_compile(
-      reinterpret_cast<PCRE2_SPTR>(source.data()), source.size(),
-      PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C, &error, &at,
-      context.get()));
+  std::unique_ptr<pcre2_code, FreeCode> code(
+      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(source.data()), source.size(),
+                    PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C,
+                    &error, &at, context.get()));
   if (code == nullptr) {
     char message[256];
     pcre2_get_error_message(error, reinterpret_cast<PCRE2_UCHAR*>(message), sizeof(message));

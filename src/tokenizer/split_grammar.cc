@@ -111,8 +111,8 @@ size_t SplitGrammar::OtherAt(std::string_view text, size_t pos) const {
   }
   if (end == begin) return pos;
   if (shape_.newlines_after) {
-    while (end < text.size() && (text[end] == '\r' || text[end] == '\n' ||
-                                 (shape_.slash_after && text[end] == '/'))) {
+    while (end < text.size() &&
+           (text[end] == '\r' || text[end] == '\n' || (shape_.slash_after && text[end] == '/'))) {
       ++end;
     }
   }
@@ -137,8 +137,7 @@ size_t SplitGrammar::NextPiece(std::string_view text, size_t pos) const {
   const Char first = At(text, pos);
   if (text[pos] == '\'' && (shape_.contraction == Contraction::kAsWritten ||
                             shape_.contraction == Contraction::kAnyCase)) {
-    const size_t end =
-        ContractionAt(text, pos, shape_.contraction == Contraction::kAnyCase);
+    const size_t end = ContractionAt(text, pos, shape_.contraction == Contraction::kAnyCase);
     if (end != pos) return end;
   }
   size_t end =
@@ -152,7 +151,7 @@ size_t SplitGrammar::NextPiece(std::string_view text, size_t pos) const {
   return end != pos ? end : pos + first.size;
 }
 
-#define PENSTOCK_O200K_WORDS(contraction)                                                   \
+#define PENSTOCK_O200K_WORDS(contraction)                                                       \
   R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+)" contraction \
   R"(|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*)" contraction
 
@@ -164,10 +163,10 @@ const char kCl100kPattern[] =
 const char kQwen2Pattern[] =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*)"
     R"(|\s*[\r\n]+|\s+(?!\S)|\s+)";
-const char kO200kPattern[] = PENSTOCK_O200K_WORDS("(?i:'s|'t|'re|'ve|'m|'ll|'d)?")
-    R"(|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
-const char kTekkenPattern[] = PENSTOCK_O200K_WORDS("")
-    R"(|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+const char kO200kPattern[] = PENSTOCK_O200K_WORDS(
+    "(?i:'s|'t|'re|'ve|'m|'ll|'d)?") R"(|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+const char kTekkenPattern[] =
+    PENSTOCK_O200K_WORDS("") R"(|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
 const SplitGrammar* FindGrammar(std::string_view pattern) {
   using Word = SplitGrammar::Word;

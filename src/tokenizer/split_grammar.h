@@ -42,10 +42,10 @@ class SplitGrammar {
     std::string_view name;  // of the fingerprint
     Word word;
     Contraction contraction;
-    uint8_t max_digits;       // 0: ␠?\p{N}+
-    bool newlines_after;      // [\r\n]* after other
-    bool slash_after;         // / too
-    bool newline_pieces;      // \s*[\r\n]+
+    uint8_t max_digits;   // 0: ␠?\p{N}+
+    bool newlines_after;  // [\r\n]* after other
+    bool slash_after;     // / too
+    bool newline_pieces;  // \s*[\r\n]+
   };
 
   explicit constexpr SplitGrammar(const Shape& shape) : shape_(shape) {}

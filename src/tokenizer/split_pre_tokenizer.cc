@@ -133,8 +133,8 @@ class GrammarPreTokenizer final : public PreTokenizer {
       const std::string_view part = text.substr(piece.begin, piece.end - piece.begin);
       for (size_t pos = 0; pos < part.size();) {
         const size_t end = grammar_->NextPiece(part, pos);
-        pieces.push_back({static_cast<uint32_t>(piece.begin + pos),
-                          static_cast<uint32_t>(piece.begin + end)});
+        pieces.push_back(
+            {static_cast<uint32_t>(piece.begin + pos), static_cast<uint32_t>(piece.begin + end)});
         pos = end;
       }
     }

@@ -18,8 +18,7 @@ class LiteralPattern final : public TextPattern {
     if (literal_.empty()) return;
     for (size_t at = text.find(literal_); at != std::string_view::npos;
          at = text.find(literal_, at + literal_.size())) {
-      matches->push_back(
-          {static_cast<uint32_t>(at), static_cast<uint32_t>(at + literal_.size())});
+      matches->push_back({static_cast<uint32_t>(at), static_cast<uint32_t>(at + literal_.size())});
     }
   }
   void Describe(std::string* out) const override {

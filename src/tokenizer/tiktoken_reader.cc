@@ -116,8 +116,8 @@ absl::Status RankFile::ParseLine(size_t number, std::string_view line) {
   if (rank >= tokens_.size()) tokens_.resize(rank + 1);
   if (!tokens_[rank].empty()) return Bad(number, absl::StrCat("rank ", rank, " appears twice"));
   if (!ranks_.Insert(bytes_, static_cast<int32_t>(rank))) {
-    return Bad(number, absl::StrCat("the token of rank ", rank, " already has rank ",
-                                    ranks_.Find(bytes_)));
+    return Bad(number,
+               absl::StrCat("the token of rank ", rank, " already has rank ", ranks_.Find(bytes_)));
   }
   tokens_[rank] = bytes_;
   return absl::OkStatus();
@@ -191,7 +191,8 @@ absl::StatusOr<std::vector<AddedToken>> SpecialTokens(const SourceFile& file,
                                                       const std::vector<std::string>& ranks) {
   std::vector<AddedToken> added;
   for (const auto& [content, id] : encoding.special_tokens) {
-    if (id >= 0 && static_cast<size_t>(id) < ranks.size() && !ranks[static_cast<size_t>(id)].empty()) {
+    if (id >= 0 && static_cast<size_t>(id) < ranks.size() &&
+        !ranks[static_cast<size_t>(id)].empty()) {
       return absl::InvalidArgumentError(
           absl::StrCat(AbslView(file.name), ": special token \"", content, "\" has id ", id,
                        ", which is a rank of the file; expected a free id"));
@@ -207,8 +208,7 @@ absl::StatusOr<std::vector<AddedToken>> SpecialTokens(const SourceFile& file,
 
 absl::Status InFile(const SourceFile& file, const absl::Status& status) {
   if (status.ok()) return status;
-  return absl::Status(status.code(),
-                      absl::StrCat(AbslView(file.name), ": ", status.message()));
+  return absl::Status(status.code(), absl::StrCat(AbslView(file.name), ": ", status.message()));
 }
 
 // Cuts a rank file's pieces: what the pattern does not match is dropped, as tiktoken does.
@@ -216,8 +216,7 @@ absl::StatusOr<std::unique_ptr<const PreTokenizer>> PreTokenizerOf(const std::st
                                                                    const LoadLimits& limits) {
   const SplitGrammar* grammar = FindGrammar(pattern);
   if (grammar != nullptr) return NewGrammarPreTokenizer(grammar);
-  PENSTOCK_ASSIGN_OR_RETURN(std::unique_ptr<const TextPattern> regex,
-                            CompilePcre(pattern, limits));
+  PENSTOCK_ASSIGN_OR_RETURN(std::unique_ptr<const TextPattern> regex, CompilePcre(pattern, limits));
   return NewSplitPreTokenizer(std::move(regex), SplitBehavior::kRemoved, /*invert=*/true);
 }
 
@@ -239,7 +238,8 @@ absl::StatusOr<TokenizerPtr> ReadTiktoken(const SourceFile& file, const LoadOpti
   PENSTOCK_RETURN_IF_ERROR(ranks.Parse());
   const size_t size = ranks.tokens().size();
   PENSTOCK_ASSIGN_OR_RETURN(const KnownEncoding encoding, EncodingOf(file, options, size));
-  PENSTOCK_ASSIGN_OR_RETURN(std::vector<AddedToken> added, SpecialTokens(file, encoding, ranks.tokens()));
+  PENSTOCK_ASSIGN_OR_RETURN(std::vector<AddedToken> added,
+                            SpecialTokens(file, encoding, ranks.tokens()));
   PENSTOCK_RETURN_IF_ERROR(InFile(file, ClassifyAddedTokens(options.content_tokens, &added)));
 
   EngineParts parts;

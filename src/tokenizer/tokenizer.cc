@@ -28,8 +28,8 @@ absl::Status CheckOptions(const EncodeOptions& options) {
 
 absl::Status TruncationOptions::Validate() const {
   if (max_tokens != 0 && stride >= max_tokens) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "truncation.stride is ", stride, ", expected less than max_tokens ", max_tokens));
+    return absl::InvalidArgumentError(absl::StrCat("truncation.stride is ", stride,
+                                                   ", expected less than max_tokens ", max_tokens));
   }
   return absl::OkStatus();
 }

@@ -17,9 +17,9 @@ using internal::ByteMapBuilder;
 
 struct Vocabulary::Rep {
   std::vector<std::string> tokens;
-  std::vector<uint8_t> present;     // by id
+  std::vector<uint8_t> present;      // by id
   std::vector<int32_t> added_by_id;  // index into added, or -1
-  std::vector<AddedToken> added;    // ascending id
+  std::vector<AddedToken> added;     // ascending id
   ByteMap ids;
   ByteMap added_ids;  // asked first
   SpecialIds special;
@@ -36,18 +36,18 @@ absl::Status PlaceAddedTokens(std::vector<std::string>* tokens, std::vector<Adde
   for (size_t i = 0; i < added->size(); ++i) {
     const AddedToken& token = (*added)[i];
     if (token.id < 0 || token.id > kMaxId) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("added token \"", token.content, "\" has id ", token.id,
-                       ", expected an id in [0, ", kMaxId, "]"));
+      return absl::InvalidArgumentError(absl::StrCat("added token \"", token.content, "\" has id ",
+                                                     token.id, ", expected an id in [0, ", kMaxId,
+                                                     "]"));
     }
     if (token.content.empty()) {
       return absl::InvalidArgumentError(
           absl::StrCat("added token ", token.id, " is empty, expected at least one byte"));
     }
     if (i > 0 && (*added)[i - 1].id == token.id) {
-      return absl::InvalidArgumentError(absl::StrCat("id ", token.id, " belongs to two added tokens, \"",
-                                                     (*added)[i - 1].content, "\" and \"",
-                                                     token.content, "\""));
+      return absl::InvalidArgumentError(
+          absl::StrCat("id ", token.id, " belongs to two added tokens, \"", (*added)[i - 1].content,
+                       "\" and \"", token.content, "\""));
     }
     if (static_cast<size_t>(token.id) >= tokens->size()) {
       // Files number their added tokens from the end of the vocabulary; a gap of millions is not one.
@@ -96,9 +96,13 @@ absl::StatusOr<Vocabulary> Vocabulary::Create(std::vector<std::string> tokens,
   std::vector<uint8_t> is_model(tokens.size());
   for (size_t i = 0; i < tokens.size(); ++i) is_model[i] = !tokens[i].empty();
   PENSTOCK_RETURN_IF_ERROR(PlaceAddedTokens(&tokens, &added));
-  for (const auto& [role, id] :
-       {std::pair{"unk", special.unk}, {"bos", special.bos}, {"eos", special.eos},
-        {"pad", special.pad}, {"mask", special.mask}, {"cls", special.cls}, {"sep", special.sep}}) {
+  for (const auto& [role, id] : {std::pair{"unk", special.unk},
+                                 {"bos", special.bos},
+                                 {"eos", special.eos},
+                                 {"pad", special.pad},
+                                 {"mask", special.mask},
+                                 {"cls", special.cls},
+                                 {"sep", special.sep}}) {
     PENSTOCK_RETURN_IF_ERROR(CheckSpecial(role, id, tokens));
   }
 
