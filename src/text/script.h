@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-namespace penstock::internal {
+namespace penstock::internal::unicode {
 
 enum class Script : uint8_t {
   kUnknown,
@@ -186,6 +186,6 @@ enum class Script : uint8_t {
   kZanabazarSquare,
 };
 
-}  // namespace penstock::internal
+}  // namespace penstock::internal::unicode
 
 #endif  // PENSTOCK_SRC_TEXT_SCRIPT_H_

@@ -85,6 +85,14 @@ inline constexpr ReferenceDigest kReferenceDigests[] = {
     {"Unicode 17 NFKC", 4965, 0x599D2DCD33C75257ULL},
     {"HuggingFace NFKD", 16894, 0xD66E0DEFC9E34B0DULL},
     {"Unicode 17 NFKD", 17086, 0x3CFB5447F87B264DULL},
+    {"HuggingFace strings NFC", 20000, 0x17F66C6F669D49D1ULL},
+    {"Unicode 17 strings NFC", 20000, 0x9048231F73A98A40ULL},
+    {"HuggingFace strings NFD", 20000, 0xB1A41B5F6E990EA0ULL},
+    {"Unicode 17 strings NFD", 20000, 0xF379809E2CAC8ED7ULL},
+    {"HuggingFace strings NFKC", 20000, 0xF74EF0A10EF0D396ULL},
+    {"Unicode 17 strings NFKC", 20000, 0x34FF83D6B5AE0D19ULL},
+    {"HuggingFace strings NFKD", 20000, 0xB00C7362BE3CF45FULL},
+    {"Unicode 17 strings NFKD", 20000, 0xE712973CC8463996ULL},
 };
 
 #endif  // PENSTOCK_TESTS_TEXT_REFERENCE_DIGESTS_H_
