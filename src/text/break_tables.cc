@@ -4,7 +4,7 @@
 
 #include "text/unicode_tables.h"
 
-namespace penstock::internal::unicode {
+namespace penstock::internal {
 
 const BreakRecord kBreakRecords[112] = {
 {3,0,0,0,0,0},{3,0,6,0,0,0},{2,2,2,0,0,0},{3,3,6,0,0,0},{1,1,1,0,0,0},{0,18,6,0,0,5},
@@ -1560,4 +1560,4 @@ const uint8_t kBreakLeaf[44544] = {
 21,21,21,21,21,35,35,
 };
 
-}  // namespace penstock::internal::unicode
+}  // namespace penstock::internal

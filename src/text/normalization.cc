@@ -9,7 +9,7 @@
 #include "text/unicode_tables.h"
 #include "text/utf8.h"
 
-namespace penstock::internal::unicode {
+namespace penstock::internal {
 namespace {
 
 // NormalizationRecord::flags
@@ -358,4 +358,4 @@ bool IsNormalizationBoundary(std::string_view text, size_t pos, Normalization no
 
 uint8_t CombiningClassOf(char32_t c) { return RecordOf(c).combining_class; }
 
-}  // namespace penstock::internal::unicode
+}  // namespace penstock::internal

@@ -26,7 +26,7 @@
 #include <string_view>
 #include <vector>
 
-namespace penstock::internal::unicode {
+namespace penstock::internal {
 
 enum class NormalizationForm : uint8_t { kNfc, kNfd, kNfkc, kNfkd };
 
@@ -84,6 +84,6 @@ bool IsNormalizationBoundary(std::string_view text, size_t pos, Normalization no
 // Canonical_Combining_Class of Unicode 17.0; 0 for what is no code point.
 uint8_t CombiningClassOf(char32_t c);
 
-}  // namespace penstock::internal::unicode
+}  // namespace penstock::internal
 
 #endif  // PENSTOCK_SRC_TEXT_NORMALIZATION_H_

@@ -4,7 +4,7 @@
 
 #include "text/unicode_tables.h"
 
-namespace penstock::internal::unicode {
+namespace penstock::internal {
 
 const NormalizationRecord kNormalizationRecords[3934] = {
 {0,0,0,0,0,0},{0,3,0,1,0,0},{0,770,0,2,0,0},{0,40,0,1,0,0},{0,2508,0,2,0,0},{0,44,0,1,0,0},
@@ -2213,4 +2213,4 @@ const CompositionPair kCompositionPairs[961] = {
 {0x16D67,0x16D67,0x16D68},{0x16D67,0x16D69,0x16D6A},
 };
 
-}  // namespace penstock::internal::unicode
+}  // namespace penstock::internal

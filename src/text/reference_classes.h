@@ -14,7 +14,7 @@
 
 #include "text/unicode.h"
 
-namespace penstock::internal::unicode {
+namespace penstock::internal {
 
 // Punctuation and BertPreTokenizer: ASCII punctuation (symbols included) or \p{P} of Unicode 8.0.
 inline bool IsHuggingFacePunctuation(char32_t c) {
@@ -77,6 +77,6 @@ inline bool IsWord(char32_t c, RegexFlavor flavor) {
   return IsWord(c);
 }
 
-}  // namespace penstock::internal::unicode
+}  // namespace penstock::internal
 
 #endif  // PENSTOCK_SRC_TEXT_REFERENCE_CLASSES_H_

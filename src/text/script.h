@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-namespace penstock::internal::unicode {
+namespace penstock::internal {
 
 enum class Script : uint8_t {
   kUnknown,
@@ -186,6 +186,6 @@ enum class Script : uint8_t {
   kZanabazarSquare,
 };
 
-}  // namespace penstock::internal::unicode
+}  // namespace penstock::internal
 
 #endif  // PENSTOCK_SRC_TEXT_SCRIPT_H_

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <iterator>
 
-namespace penstock::internal::unicode {
+namespace penstock::internal {
 namespace {
 
 // The range that holds `c` in an array sorted by `first`, or null.
@@ -40,7 +40,7 @@ bool SameName(std::string_view a, std::string_view b) {
 }  // namespace
 
 GeneralCategory CategoryOf(char32_t c, UnicodeVersion version) {
-  const uint8_t bits = ClassByteOf(c);
+  const uint8_t bits = ClassOf(c);
   const auto here = static_cast<GeneralCategory>(bits & kClassCategoryMask);
   if ((bits & kClassDiffers) == 0 || version == UnicodeVersion::k16) return here;
   const CategoryDelta* delta = FindRange(kCategoryDeltas, c);
@@ -88,4 +88,4 @@ LowerCase ToLower(char32_t c) {
   return {{static_cast<char32_t>(static_cast<int64_t>(c) + range->delta), 0}, 1};
 }
 
-}  // namespace penstock::internal::unicode
+}  // namespace penstock::internal

@@ -27,7 +27,7 @@
 #include "text/unicode_tables.h"
 #include "text/utf8.h"
 
-namespace penstock::internal::unicode {
+namespace penstock::internal {
 
 // General_Category; the order is that of the generated tables.
 enum class GeneralCategory : uint8_t {
@@ -104,7 +104,7 @@ inline constexpr uint8_t kClassWhiteSpace = 32;
 inline constexpr uint8_t kClassWord = 64;
 inline constexpr uint8_t kClassDiffers = 128;
 
-inline uint8_t ClassByteOf(char32_t c) {
+inline uint8_t ClassOf(char32_t c) {
   if (c < 0x80) return kClassLeaf[c];  // the first block is block 0
   if (c > kMaxCodePoint) return 0;
   const uint32_t block = kClassIndex[c >> kClassShift];
@@ -113,11 +113,11 @@ inline uint8_t ClassByteOf(char32_t c) {
 
 // General_Category of Unicode 16.0, the version of both reference regex engines.
 inline GeneralCategory CategoryOf(char32_t c) {
-  return static_cast<GeneralCategory>(ClassByteOf(c) & kClassCategoryMask);
+  return static_cast<GeneralCategory>(ClassOf(c) & kClassCategoryMask);
 }
 
 inline bool IsIn(char32_t c, CategorySet set) {
-  return (set >> (ClassByteOf(c) & kClassCategoryMask)) & 1;
+  return (set >> (ClassOf(c) & kClassCategoryMask)) & 1;
 }
 
 inline bool IsLetter(char32_t c) { return IsIn(c, kLetter); }  // \p{L}
@@ -126,11 +126,11 @@ inline bool IsMark(char32_t c) { return IsIn(c, kMark); }      // \p{M}
 
 // White_Space: 25 code points, the same since Unicode 6.3. This is \s of Rust's regex crate and of
 // Oniguruma, and Rust's char::is_whitespace.
-inline bool IsWhiteSpace(char32_t c) { return (ClassByteOf(c) & kClassWhiteSpace) != 0; }
+inline bool IsWhiteSpace(char32_t c) { return (ClassOf(c) & kClassWhiteSpace) != 0; }
 
 // \w of UTS #18 (Alphabetic, M, Nd, Pc, Join_Control), as in Rust's regex crate. Oniguruma's \w
 // is IsOnigurumaWord() in reference_classes.h.
-inline bool IsWord(char32_t c) { return (ClassByteOf(c) & kClassWord) != 0; }
+inline bool IsWord(char32_t c) { return (ClassOf(c) & kClassWord) != 0; }
 
 // Versions whose categories the reference implementations show (README.md says which and where).
 enum class UnicodeVersion : uint8_t { k8, k9, k16, k17 };
@@ -174,6 +174,6 @@ struct LowerCase {
 // O(1) for ASCII, else O(log 185).
 LowerCase ToLower(char32_t c);
 
-}  // namespace penstock::internal::unicode
+}  // namespace penstock::internal
 
 #endif  // PENSTOCK_SRC_TEXT_UNICODE_H_

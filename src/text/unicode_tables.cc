@@ -4,7 +4,7 @@
 
 #include "text/unicode_tables.h"
 
-namespace penstock::internal::unicode {
+namespace penstock::internal {
 
 const uint8_t kClassIndex[4352] = {
 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,17,21,22,23,24,25,26,27,28,29,30,31,32,33,34,
@@ -3083,4 +3083,4 @@ const LowerRange kLowerRanges[185] = {
 {0x16EA0,0x16EB8,27,1},{0x1E900,0x1E921,34,1},
 };
 
-}  // namespace penstock::internal::unicode
+}  // namespace penstock::internal

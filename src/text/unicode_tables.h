@@ -6,7 +6,7 @@
 
 #include <cstdint>
 
-namespace penstock::internal::unicode {
+namespace penstock::internal {
 
 inline constexpr char kUnicodeVersion[] = "17.0.0";
 inline constexpr char kUnicodeRegexVersion[] = "16.0.0";
@@ -65,6 +65,6 @@ struct CompositionPair {
 };
 extern const CompositionPair kCompositionPairs[961];
 
-}  // namespace penstock::internal::unicode
+}  // namespace penstock::internal
 
 #endif  // PENSTOCK_SRC_TEXT_UNICODE_TABLES_H_

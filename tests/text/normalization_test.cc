@@ -12,7 +12,7 @@
 #include "tests/text/unicode_data.h"
 #include "text/utf8.h"
 
-namespace penstock::internal::unicode {
+namespace penstock::internal {
 namespace {
 
 constexpr NormalizationForm kForms[] = {NormalizationForm::kNfc, NormalizationForm::kNfd,
@@ -260,4 +260,4 @@ TEST(Normalization, LongRunsOfMarksAreSortedOnce) {
 }
 
 }  // namespace
-}  // namespace penstock::internal::unicode
+}  // namespace penstock::internal

@@ -16,7 +16,7 @@
 
 #include "tests/text/reference_digests.h"
 
-namespace penstock::internal::unicode {
+namespace penstock::internal {
 
 struct Digest {
   uint32_t count = 0;
@@ -86,6 +86,6 @@ Digest DigestOfMap(Map map) {
   return digest;
 }
 
-}  // namespace penstock::internal::unicode
+}  // namespace penstock::internal
 
 #endif  // PENSTOCK_TESTS_TEXT_REFERENCE_DIGEST_H_

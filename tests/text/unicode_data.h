@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-namespace penstock::internal::unicode {
+namespace penstock::internal {
 
 inline constexpr char kNoUnicodeData[] =
     "PENSTOCK_TEST_DATA is not set or has no unicode/ folder with this file";
@@ -47,6 +47,6 @@ inline std::u32string ParseCodePoints(const std::string& text) {
   }
 }
 
-}  // namespace penstock::internal::unicode
+}  // namespace penstock::internal
 
 #endif  // PENSTOCK_TESTS_TEXT_UNICODE_DATA_H_

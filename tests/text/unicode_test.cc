@@ -6,7 +6,7 @@
 #include "tests/text/reference_digest.h"
 #include "text/reference_classes.h"
 
-namespace penstock::internal::unicode {
+namespace penstock::internal {
 namespace {
 
 struct NamedSet {
@@ -138,7 +138,7 @@ TEST(Unicode, VersionsDifferOnlyWhereTheClassByteSaysSo) {
     const bool differs = CategoryOf(c, UnicodeVersion::k8) != here ||
                          CategoryOf(c, UnicodeVersion::k9) != here ||
                          CategoryOf(c, UnicodeVersion::k17) != here;
-    ASSERT_EQ(differs, (ClassByteOf(c) & kClassDiffers) != 0) << std::hex << c;
+    ASSERT_EQ(differs, (ClassOf(c) & kClassDiffers) != 0) << std::hex << c;
     ASSERT_EQ(CategoryOf(c, UnicodeVersion::k16), here);
   }
 }
@@ -152,4 +152,4 @@ TEST(Unicode, SigmaHasNoFinalFormAndDottedIBecomesTwo) {
 }
 
 }  // namespace
-}  // namespace penstock::internal::unicode
+}  // namespace penstock::internal
