@@ -56,6 +56,7 @@
 #include "penstock/batcher.h"
 #include "penstock/chunker.h"
 #include "penstock/kv_cache.h"
+#include "penstock/pipeline.h"
 #include "penstock/tokenizer.h"
 
 #endif  // PENSTOCK_PENSTOCK_H_

@@ -150,7 +150,7 @@ class PENSTOCK_EXPORT Pipeline {
   // kInvalidArgument: no tokenizer, a null runner, an option out of range, kSplit without a
   // chunker, or a KV cache whose capacity cannot hold one prompt of max_prompt_tokens.
   static absl::StatusOr<Pipeline> Create(PipelineParts parts, Runner runner,
-                                         const PipelineOptions& options = {});
+                                         const PipelineOptions& options = PipelineOptions());
 
   Pipeline(Pipeline&&) noexcept;
   Pipeline& operator=(Pipeline&&) noexcept;
