@@ -49,6 +49,10 @@
 
 namespace penstock {
 
+namespace internal {
+struct KVCacheAccess;
+}
+
 struct KVCacheOptions {
   size_t block_tokens = 16;  // 1 .. 65536; what the store's blocks hold
   std::vector<Retention>
@@ -134,6 +138,7 @@ class PENSTOCK_EXPORT KVCache {
   absl::Status CheckInvariants() const;
 
  private:
+  friend struct internal::KVCacheAccess;
   explicit KVCache(std::shared_ptr<internal::CacheShell> shell);
   std::shared_ptr<internal::CacheShell> shell_;
 };

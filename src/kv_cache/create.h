@@ -5,7 +5,6 @@
 #define PENSTOCK_SRC_KV_CACHE_CREATE_H_
 
 #include <cstdint>
-#include <memory>
 
 #include "absl/status/statusor.h"
 #include "penstock/base/export.h"
@@ -13,10 +12,10 @@
 
 namespace penstock::internal {
 
-PENSTOCK_EXPORT absl::StatusOr<std::shared_ptr<CacheShell>> NewShell(BlockStore* store,
-                                                                     const KVCacheOptions& options,
-                                                                     uint64_t seed,
-                                                                     uint64_t hash_mask);
+struct PENSTOCK_EXPORT KVCacheAccess {
+  static absl::StatusOr<KVCache> Create(BlockStore* store, const KVCacheOptions& options,
+                                        uint64_t seed, uint64_t hash_mask);
+};
 
 }  // namespace penstock::internal
 

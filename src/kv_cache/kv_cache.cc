@@ -41,14 +41,13 @@ absl::Status Retention::Validate() const {
 
 namespace internal {
 
-absl::StatusOr<std::shared_ptr<CacheShell>> NewShell(BlockStore* store,
-                                                     const KVCacheOptions& options, uint64_t seed,
-                                                     uint64_t hash_mask) {
+absl::StatusOr<KVCache> KVCacheAccess::Create(BlockStore* store, const KVCacheOptions& options,
+                                              uint64_t seed, uint64_t hash_mask) {
   if (store == nullptr) return absl::InvalidArgumentError("store: null, expected a BlockStore");
   PENSTOCK_RETURN_IF_ERROR(options.Validate());
   std::unique_ptr<EvictionPolicy> policy = options.policy ? options.policy() : NewSessionPolicy();
   if (policy == nullptr) return absl::InvalidArgumentError("policy: the factory returned null");
-  return std::make_shared<CacheShell>(store, options, std::move(policy), seed, hash_mask);
+  return KVCache(std::make_shared<CacheShell>(store, options, std::move(policy), seed, hash_mask));
 }
 
 }  // namespace internal
@@ -56,9 +55,7 @@ absl::StatusOr<std::shared_ptr<CacheShell>> NewShell(BlockStore* store,
 absl::StatusOr<KVCache> KVCache::Create(BlockStore* store, const KVCacheOptions& options) {
   std::random_device random;
   const uint64_t seed = (static_cast<uint64_t>(random()) << 32) | random();
-  PENSTOCK_ASSIGN_OR_RETURN(std::shared_ptr<internal::CacheShell> shell,
-                            internal::NewShell(store, options, seed, ~uint64_t{0}));
-  return KVCache(std::move(shell));
+  return internal::KVCacheAccess::Create(store, options, seed, ~uint64_t{0});
 }
 
 KVCache::KVCache(std::shared_ptr<internal::CacheShell> shell) : shell_(std::move(shell)) {}

@@ -75,11 +75,13 @@ PrefixPin& PrefixPin::operator=(PrefixPin&& other) noexcept {
   return *this;
 }
 PrefixPin::~PrefixPin() { Release(); }
-size_t PrefixPin::tokens() const { return rep_ == nullptr ? 0 : rep_->tokens; }
+size_t PrefixPin::tokens() const {
+  return rep_ == nullptr ? 0 : rep_->blocks * rep_->shell->options().block_tokens;
+}
 void PrefixPin::Release() {
   if (rep_ == nullptr) return;
   const std::unique_ptr<Rep> rep = std::move(rep_);
-  rep->shell->Unpin(rep->block);
+  rep->shell->Unpin(rep->block, rep->blocks);
 }
 
 }  // namespace penstock

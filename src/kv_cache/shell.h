@@ -74,7 +74,7 @@ class CacheShell : public std::enable_shared_from_this<CacheShell> {
   absl::Status Truncate(LeaseRep* lease, size_t end_tokens);
   size_t ApplyRetention(LeaseRep* lease);
   void Release(LeaseRep* lease);
-  void Unpin(BlockHandle block);
+  void Unpin(BlockHandle block, size_t blocks);
 
   size_t CachedBlocks(const KVRequest& request) const;  // whole blocks, the last token's too
   void AddWarmPrefilled(size_t tokens);
@@ -134,9 +134,13 @@ class CacheShell : public std::enable_shared_from_this<CacheShell> {
 
   // References.
   void Ref(BlockHandle block) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
-  void Unref(BlockHandle block, uint64_t cookie) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Keep(BlockHandle block, size_t blocks) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Unkeep(BlockHandle block, size_t blocks, uint64_t cookie) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Move(LeaseRep* lease, BlockHandle to, size_t blocks) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Leave(BlockHandle block, size_t blocks, uint64_t cookie, Columns* out)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Reap(BlockHandle block, Columns* out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void Leave(BlockHandle block, uint64_t cookie, Columns* out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void TouchScope(uint32_t scope) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // Room.
   absl::Status MakeRoom(size_t columns, Columns* out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -184,8 +188,8 @@ class CacheShell : public std::enable_shared_from_this<CacheShell> {
   KVCacheStats stats_ ABSL_GUARDED_BY(mu_);
   size_t held_upper_ ABSL_GUARDED_BY(mu_) = 0;  // sum of the depths of all leases and pins
   std::unordered_map<BlockHandle, uint32_t> pinned_ ABSL_GUARDED_BY(mu_);  // blocks on pinned paths
-  std::unordered_map<BlockHandle, uint32_t> anchors_
-      ABSL_GUARDED_BY(mu_);  // leases and pins by anchor
+  std::unordered_map<BlockHandle, uint32_t> anchors_ ABSL_GUARDED_BY(mu_);  // holds by block
+  size_t kept_ ABSL_GUARDED_BY(mu_) = 0;                                    // sum of anchors_
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
   uint64_t rekey_seed_ ABSL_GUARDED_BY(mu_);
 
@@ -200,7 +204,7 @@ class CacheShell : public std::enable_shared_from_this<CacheShell> {
 struct penstock::PrefixPin::Rep {
   std::shared_ptr<internal::CacheShell> shell;
   BlockHandle block;
-  size_t tokens;
+  size_t blocks;
 };
 
 #endif  // PENSTOCK_SRC_KV_CACHE_SHELL_H_

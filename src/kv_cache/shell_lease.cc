@@ -37,6 +37,16 @@ absl::Status CacheShell::Append(LeaseRep* lease, absl::Span<const TokenId> ids) 
 
 uint64_t CacheShell::ParentName(BlockHandle h) const { return index_.node(h).name; }
 
+// Moves the lease's reference to another block of its own path.
+void CacheShell::Move(LeaseRep* lease, BlockHandle to, size_t blocks) {
+  index_.node(to).refs.fetch_add(1, std::memory_order_acq_rel);
+  transient_refs_.fetch_add(1, std::memory_order_relaxed);
+  Keep(to, blocks);
+  Unkeep(lease->anchor, lease->public_blocks, lease->cookie);
+  lease->anchor = to;
+  lease->public_blocks = blocks;
+}
+
 // Inserts blocks [first, first + count) of the lease below its anchor; prompt.names[0] is that of block `first`.
 // Returns how many were there already.
 size_t CacheShell::Publish(LeaseRep* lease, const PromptBlocks& prompt, size_t first, size_t count,
@@ -72,17 +82,8 @@ size_t CacheShell::Publish(LeaseRep* lease, const PromptBlocks& prompt, size_t f
     }
   }
   stats_.deduped_blocks += deduped;
-  const BlockHandle old = lease->anchor;
-  if (at != old) {
-    index_.node(at).refs.fetch_add(1, std::memory_order_acq_rel);
-    index_.node(old).refs.fetch_sub(1,
-                                    std::memory_order_acq_rel);  // an ancestor of `at`: not a leaf
-    const auto it = anchors_.find(old);
-    if (--it->second == 0) anchors_.erase(it);
-    ++anchors_[at];
-    held_upper_ += count;
-    lease->anchor = at;
-    lease->public_blocks += count;
+  if (at != lease->anchor) {
+    Move(lease, at, lease->public_blocks + count);
   }
   return deduped;
 }
@@ -178,10 +179,9 @@ absl::StatusOr<Lease> CacheShell::Fork(LeaseRep* lease) {
     for (size_t i = shared; i > 0; --i, h = index_.node(h).parent) {
       for (size_t g = 0; g < groups_.size(); ++g) fork->table[g][i - 1] = index_.slots(h)[g];
     }
-    index_.node(lease->anchor).refs.fetch_add(1, std::memory_order_acq_rel);
+    Ref(lease->anchor);
+    Keep(lease->anchor, shared);
     scopes_[index_.node(lease->anchor).scope].holders.fetch_add(1, std::memory_order_relaxed);
-    ++anchors_[lease->anchor];
-    held_upper_ += shared;
     ++stats_.live_leases;
   }
   fork->shell = lease->shell;
@@ -255,16 +255,8 @@ absl::Status CacheShell::Truncate(LeaseRep* lease, size_t end_tokens) {
     }
     lease->tail.insert(lease->tail.begin(), regained.rbegin(), regained.rend());
     lease->tail_base -= regained.size();
-    index_.node(at).refs.fetch_add(1, std::memory_order_acq_rel);
-    transient_refs_.fetch_add(1, std::memory_order_relaxed);
-    Unref(old, lease->cookie);
+    Move(lease, at, keep);
     Reap(old, &dead);
-    const auto it = anchors_.find(old);
-    if (--it->second == 0) anchors_.erase(it);
-    ++anchors_[at];
-    held_upper_ -= lease->public_blocks - keep;
-    lease->anchor = at;
-    lease->public_blocks = keep;
   }
   FreeColumns(&dead, /*subtract=*/true);
   const size_t kept = std::min(keep, size);
@@ -320,30 +312,23 @@ void CacheShell::Release(LeaseRep* lease) {
   TakeOwned(lease, 0, &dead);
   {
     WriterLock lock(mu_);
-    const auto it = anchors_.find(lease->anchor);
-    if (--it->second == 0) anchors_.erase(it);
-    held_upper_ -= lease->public_blocks;
     --stats_.live_leases;
-    Leave(lease->anchor, lease->cookie, &dead);
+    Leave(lease->anchor, lease->public_blocks, lease->cookie, &dead);
   }
   FreeColumns(&dead, /*subtract=*/true);
 }
 
-void CacheShell::Unpin(BlockHandle block) {
+void CacheShell::Unpin(BlockHandle block, size_t blocks) {
   Columns dead(groups_.size());
   {
     WriterLock lock(mu_);
-    size_t depth = 0;
     for (BlockHandle h = block; (index_.node(h).flags & IndexNode::kRoot) == 0;
-         h = index_.node(h).parent, ++depth) {
+         h = index_.node(h).parent) {
       const auto it = pinned_.find(h);
       if (--it->second == 0) pinned_.erase(it);
     }
-    const auto it = anchors_.find(block);
-    if (--it->second == 0) anchors_.erase(it);
-    held_upper_ -= depth;
     --stats_.live_pins;
-    Leave(block, 0, &dead);
+    Leave(block, blocks, 0, &dead);
   }
   FreeColumns(&dead, /*subtract=*/true);
 }

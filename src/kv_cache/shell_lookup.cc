@@ -174,8 +174,8 @@ void CacheShell::AddRequestStats(const KVRequest& request, const Found& found, i
                                  bool warming) {
   if (warming) return;
   const uint64_t hit = found.blocks * block_tokens_ + found.partial_tokens;
+  const uint64_t one = sign > 0 ? 1 : ~uint64_t{0};  // modular: adding -1
   for (KVScopeStats* s : {&stats_.total, &scopes_[found.scope].stats}) {
-    const uint64_t one = sign > 0 ? 1 : ~uint64_t{0};  // modular: adding -1
     s->requests += one;
     s->requested_tokens += one * request.tokens.size();
     s->hit_tokens += one * hit;
@@ -236,53 +236,50 @@ absl::StatusOr<Lease> CacheShell::Acquire(const KVRequest& request, bool warming
   absl::Status room;
   {
     WriterLock lock(mu_);
-    PolicyRequest view{clock_->Now(), prompt.names, found.blocks, request.hint};
+    Keep(found.anchor, found.blocks);
+    if (found.partial != kNoBlockHandle) Keep(found.partial, found.blocks + 1);
+    const PolicyRequest view{clock_->Now(), prompt.names, found.blocks, request.hint};
     lease->cookie = policy_->OnRequest(view);
-    AddRequestStats(request, found, +1, warming);
     room = MakeRoom(total - found.blocks, &victims);
+    if (room.ok()) {
+      AddRequestStats(request, found, +1, warming);
+      if (found.warmed && !warming) ClearWarmed(found.anchor);
+      TouchScope(found.scope);
+      ++stats_.live_leases;
+    }
   }
   FreeColumns(&victims, /*subtract=*/false);
   if (room.ok()) {
     room = AllocateColumns(total - found.blocks, &lease->table, found.blocks);
-    if (!room.ok()) UseLess(total - found.blocks);
-  }
-  if (!room.ok()) {
-    if (room.code() == absl::StatusCode::kResourceExhausted)
-      refused_.fetch_add(1, std::memory_order_relaxed);
-    {
+    if (!room.ok()) {
+      UseLess(total - found.blocks);
       WriterLock lock(mu_);
       AddRequestStats(request, found, -1, warming);
+      --stats_.live_leases;
+    }
+  }
+  if (!room.ok()) {
+    if (room.code() == absl::StatusCode::kResourceExhausted) {
+      refused_.fetch_add(1, std::memory_order_relaxed);
     }
     AbandonLookup(found, lease->cookie);
     return room;
   }
   Found copied = found;
-  if (found.partial != kNoBlockHandle && !CopyPartial(found, &lease->table))
-    copied.partial_tokens = 0;
-  Columns dead(groups_.size());
-  {
-    WriterLock lock(mu_);
-    if (found.partial != kNoBlockHandle) {
-      Unref(found.partial, lease->cookie);
+  if (found.partial != kNoBlockHandle) {
+    if (!CopyPartial(found, &lease->table)) copied.partial_tokens = 0;
+    Columns dead(groups_.size());
+    {
+      WriterLock lock(mu_);
+      Unkeep(found.partial, found.blocks + 1, lease->cookie);
       Reap(found.partial, &dead);
+      if (copied.partial_tokens == 0) {
+        AddRequestStats(request, found, -1, warming);
+        AddRequestStats(request, copied, +1, warming);
+      }
     }
-    if (copied.partial_tokens != found.partial_tokens) {
-      AddRequestStats(request, found, -1, warming);
-      AddRequestStats(request, copied, +1, warming);
-    }
-    if (found.warmed && !warming) ClearWarmed(found.anchor);
-    transient_refs_.fetch_sub(1, std::memory_order_relaxed);  // from here on it is the lease's
-    ++anchors_[found.anchor];
-    held_upper_ += found.blocks;
-    ++stats_.live_leases;
-    if (scope_links_.linked(found.scope)) {
-      scope_links_.Remove(&scope_lru_, found.scope);
-      scope_links_.PushHot(&scope_lru_, found.scope);
-    } else if (!scopes_[found.scope].dropped) {
-      scope_links_.PushHot(&scope_lru_, found.scope);
-    }
+    FreeColumns(&dead, /*subtract=*/true);
   }
-  FreeColumns(&dead, /*subtract=*/true);
   lease->shell = shared_from_this();
   lease->publish = request.publish;
   lease->warming = warming;
@@ -299,17 +296,16 @@ absl::StatusOr<Lease> CacheShell::Acquire(const KVRequest& request, bool warming
   return Lease(std::move(lease));
 }
 
-// Undoes Lookup.
+// Undoes Lookup and the holds that followed it.
 void CacheShell::AbandonLookup(const Found& found, uint64_t cookie) {
   Columns dead(groups_.size());
   {
     WriterLock lock(mu_);
     if (found.partial != kNoBlockHandle) {
-      Unref(found.partial, cookie);
+      Unkeep(found.partial, found.blocks + 1, cookie);
       Reap(found.partial, &dead);
     }
-    transient_refs_.fetch_sub(1, std::memory_order_relaxed);
-    Leave(found.anchor, cookie, &dead);
+    Leave(found.anchor, found.blocks, cookie, &dead);
   }
   FreeColumns(&dead, /*subtract=*/true);
 }
@@ -340,13 +336,11 @@ absl::StatusOr<PrefixPin> CacheShell::Pin(const KVRequest& request) {
   for (BlockHandle h : path) ++pinned_[h];
   const BlockHandle deepest = path.back();
   Ref(deepest);
-  transient_refs_.fetch_sub(1, std::memory_order_relaxed);
+  Keep(deepest, path.size());
   scopes_[scope].holders.fetch_add(1, std::memory_order_relaxed);
-  ++anchors_[deepest];
-  held_upper_ += path.size();
   ++stats_.live_pins;
-  return PrefixPin(std::make_unique<PrefixPin::Rep>(
-      PrefixPin::Rep{shared_from_this(), deepest, path.size() * block_tokens_}));
+  return PrefixPin(
+      std::make_unique<PrefixPin::Rep>(PrefixPin::Rep{shared_from_this(), deepest, path.size()}));
 }
 
 }  // namespace penstock::internal

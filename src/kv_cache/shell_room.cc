@@ -17,17 +17,28 @@ bool CacheShell::View::evictable(BlockHandle block) const {
          (n.flags & IndexNode::kMoving) == 0;
 }
 
-// Every reference starts as transient; who keeps it for longer enters it into anchors_ and says so.
+// Every reference starts as transient, under the shared lock.
 void CacheShell::Ref(BlockHandle block) const {
   const_cast<IndexNode&>(index_.node(block)).refs.fetch_add(1, std::memory_order_acq_rel);
   transient_refs_.fetch_add(1, std::memory_order_relaxed);
 }
 
-// Gives up a transient reference.
-void CacheShell::Unref(BlockHandle block, uint64_t cookie) {
+// Enters a transient reference into the books: `blocks` is its depth.
+void CacheShell::Keep(BlockHandle block, size_t blocks) {
+  transient_refs_.fetch_sub(1, std::memory_order_relaxed);
+  ++anchors_[block];
+  ++kept_;
+  held_upper_ += blocks;
+}
+
+// Gives up a reference that Keep entered.
+void CacheShell::Unkeep(BlockHandle block, size_t blocks, uint64_t cookie) {
+  const auto it = anchors_.find(block);
+  if (--it->second == 0) anchors_.erase(it);
+  --kept_;
+  held_upper_ -= blocks;
   IndexNode& n = index_.node(block);
   n.refs.fetch_sub(1, std::memory_order_acq_rel);
-  transient_refs_.fetch_sub(1, std::memory_order_relaxed);
   if ((n.flags & IndexNode::kRoot) == 0 && n.tier == Tier::kDevice) {
     policy_->OnTouch(block, cookie, clock_->Now());
   }
@@ -56,15 +67,20 @@ void CacheShell::Reap(BlockHandle block, Columns* out) {
   free_scopes_.push_back(id);
 }
 
-// Ends a hold on `block`: the counterpart of Ref and of the scope's holder.
-void CacheShell::Leave(BlockHandle block, uint64_t cookie, Columns* out) {
-  transient_refs_.fetch_add(1, std::memory_order_relaxed);
-  scopes_[index_.node(block).scope].holders.fetch_sub(1, std::memory_order_relaxed);
+// Ends a lease's or pin's hold on `block`.
+void CacheShell::Leave(BlockHandle block, size_t blocks, uint64_t cookie, Columns* out) {
   const uint32_t scope = index_.node(block).scope;
-  Unref(block, cookie);
+  scopes_[scope].holders.fetch_sub(1, std::memory_order_relaxed);
+  Unkeep(block, blocks, cookie);
   if (!scopes_[scope].dropped && !scope_links_.linked(scope))
     scope_links_.PushHot(&scope_lru_, scope);
   Reap(block, out);
+}
+
+void CacheShell::TouchScope(uint32_t scope) {
+  if (scopes_[scope].dropped) return;
+  if (scope_links_.linked(scope)) scope_links_.Remove(&scope_lru_, scope);
+  scope_links_.PushHot(&scope_lru_, scope);
 }
 
 void CacheShell::RemoveBlock(BlockHandle block, bool evicted, Columns* out) {

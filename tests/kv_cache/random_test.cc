@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Random programs against the map model: every answer equal, every invariant after every step, and every byte of K/V that
+// a lease may read equal to what computing it would have given.
+#include <algorithm>
+#include <list>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "kv_cache/create.h"
+#include "penstock/kv_cache.h"
+#include "penstock/kv_cache/memory_block_store.h"
+#include "tests/support/kv_model.h"
+#include "tests/support/seed.h"
+
+namespace penstock {
+namespace {
+
+struct ProgramOptions {
+  size_t block_tokens = 4;
+  size_t capacity = 24;
+  size_t groups = 1;
+  size_t steps = 2000;
+  uint64_t hash_mask = ~uint64_t{0};
+  size_t longest = 30;
+  TokenId alphabet = 2;
+  size_t check_every = 1;
+};
+
+class Program {
+ public:
+  Program(const ProgramOptions& options, uint64_t seed)
+      : o_(options), rng_(seed), model_(options.block_tokens, options.capacity) {
+    MemoryBlockStoreOptions store;
+    store.block_tokens = o_.block_tokens;
+    store.capacity_blocks = o_.capacity;
+    store.groups = o_.groups;
+    store.poison_freed = true;
+    store_ = *MemoryBlockStore::Create(store);
+    KVCacheOptions cache;
+    cache.block_tokens = o_.block_tokens;
+    cache.capacity_blocks = o_.capacity;
+    cache.groups.resize(o_.groups);
+    cache.partial_candidates = 1000;
+    cache.max_pinned_fraction = 1;
+    cache.policy = [] { return NewLruPolicy(); };
+    cache_.emplace(*internal::KVCacheAccess::Create(store_.get(), cache, seed, o_.hash_mask));
+  }
+
+  void Run() {
+    for (size_t step = 0; step < o_.steps && !::testing::Test::HasFatalFailure(); ++step) {
+      Step();
+      SCOPED_TRACE("step " + std::to_string(step) + ", operation " + std::to_string(what_));
+      ASSERT_EQ(cache_->GetStats().total.cached_blocks, model_.cached())
+          << cache_->GetStats().total.evicted_blocks << " evicted, model " << model_.evicted()
+          << "; used " << store_->allocated_blocks() << " model " << model_.used();
+      ASSERT_EQ(cache_->GetStats().total.evicted_blocks, model_.evicted());
+      ASSERT_EQ(cache_->GetStats().total.hit_tokens, model_.hits());
+      ASSERT_EQ(store_->allocated_blocks(), model_.used() * o_.groups);
+      if (step % o_.check_every == 0) {
+        const absl::Status sound = cache_->CheckInvariants();
+        ASSERT_TRUE(sound.ok()) << sound;
+        ASSERT_EQ(cache_->GetStats().live_leases, leases_.size());
+        ASSERT_EQ(cache_->GetStats().live_pins, pins_.size());
+        for (Held& h : leases_) CheckContent(h);
+      }
+    }
+    pins_.clear();
+    leases_.clear();
+    cache_.reset();
+    EXPECT_EQ(store_->allocated_blocks(), 0u);
+  }
+
+ private:
+  struct Held {
+    Lease lease;
+    KVModelLease model;
+    int scope;
+  };
+
+  size_t Below(size_t n) { return static_cast<size_t>(rng_() % n); }
+
+  Scope ScopeOf(int i) {
+    Scope scope;
+    (i == 0 ? scope.tenant : i == 1 ? scope.adapter : scope.approximation) = "x";
+    return scope;
+  }
+
+  // What the K/V of a token depends on: scope, all tokens up to it, all keys up to it.
+  float Expected(const Held& h, size_t position) {
+    uint64_t x = 1469598103934665603u + static_cast<uint64_t>(h.scope);
+    for (size_t i = 0; i <= position; ++i)
+      x = (x ^ static_cast<uint64_t>(h.model.tokens[i])) * 1099511628211u;
+    for (const ExtraKey& e : h.model.extras) {
+      if (e.token_offset <= position)
+        x = (x ^ (e.token_offset * 256 + e.content[0])) * 1099511628211u;
+    }
+    return static_cast<float>((x >> 20) % 16777216);
+  }
+
+  void Compute(Held& h, size_t end) {
+    for (size_t t = h.lease.committed_tokens(); t < end; ++t) {
+      for (size_t g = 0; g < o_.groups; ++g) {
+        const BlockId block = h.lease.blocks(static_cast<GroupId>(g))[t / o_.block_tokens];
+        store_->Keys(block, 0)[t % o_.block_tokens] = Expected(h, t);
+        store_->Values(block, 0)[t % o_.block_tokens] = -Expected(h, t);
+      }
+    }
+    ASSERT_TRUE(h.lease.Commit(end).ok());
+    model_.Commit(&h.model, end);
+  }
+
+  void CheckContent(Held& h) {
+    ASSERT_EQ(h.lease.matched_tokens(), h.model.matched);
+    ASSERT_EQ(h.lease.committed_tokens(), h.model.committed);
+    ASSERT_EQ(h.lease.tokens(), h.model.tokens.size());
+    ASSERT_EQ(h.lease.reserved_tokens(), h.model.is_owned.size() * o_.block_tokens);
+    ASSERT_EQ(h.lease.deduped_blocks(), h.model.deduped);
+    for (size_t t = 0; t < h.model.committed; ++t) {
+      for (size_t g = 0; g < o_.groups; ++g) {
+        const BlockId block = h.lease.blocks(static_cast<GroupId>(g))[t / o_.block_tokens];
+        ASSERT_EQ(store_->Keys(block, 0)[t % o_.block_tokens], Expected(h, t)) << "token " << t;
+        ASSERT_EQ(store_->Values(block, 0)[t % o_.block_tokens], -Expected(h, t)) << "token " << t;
+      }
+    }
+  }
+
+  std::vector<TokenId> Tokens(size_t n) {
+    std::vector<TokenId> ids(n);
+    for (TokenId& id : ids)
+      id = Below(4) == 0 ? static_cast<TokenId>(Below(static_cast<size_t>(o_.alphabet))) : 0;
+    return ids;
+  }
+
+  Held& AnyLease() {
+    auto it = leases_.begin();
+    std::advance(it, static_cast<ptrdiff_t>(Below(leases_.size())));
+    return *it;
+  }
+
+  void Acquire() {
+    Held h;
+    h.scope = static_cast<int>(Below(3));
+    std::vector<TokenId> tokens = Tokens(1 + Below(o_.longest));
+    std::vector<ExtraKey> extras;
+    if (Below(5) == 0) {
+      ExtraKey key;
+      key.token_offset = Below(tokens.size());
+      key.token_len = Below(tokens.size() - key.token_offset + 1);
+      key.content[0] = static_cast<uint8_t>(Below(2));
+      extras.push_back(key);
+    }
+    KVRequest request;
+    request.scope = ScopeOf(h.scope);
+    request.tokens = tokens;
+    request.extra_keys = extras;
+    request.reserve_tokens = Below(3) == 0 ? Below(10) : 0;
+    request.read = Below(10) != 0;
+    request.publish = Below(10) != 0;
+    const std::string name = std::to_string(h.scope);
+    ASSERT_EQ(cache_->Peek(request).tokens, request.read ? model_.Peek(name, tokens, extras) : 0);
+    absl::StatusOr<Lease> lease = cache_->Acquire(request);
+    std::optional<KVModelLease> expected =
+        model_.Acquire(name, tokens, extras, request.reserve_tokens, request.read, request.publish);
+    ASSERT_EQ(lease.ok(), expected.has_value()) << lease.status();
+    if (!lease.ok()) {
+      ASSERT_EQ(lease.status().code(), absl::StatusCode::kResourceExhausted);
+      return;
+    }
+    h.lease = *std::move(lease);
+    h.model = *std::move(expected);
+    leases_.push_back(std::move(h));
+    Held& held = leases_.back();
+    CheckContent(held);
+    if (Below(4) != 0) Compute(held, held.model.tokens.size());
+  }
+
+  void Step() {
+    const size_t what = what_ = Below(100);
+    if (leases_.empty() || what < 30) return Acquire();
+    Held& h = AnyLease();
+    if (what < 50) {
+      Compute(h, h.model.committed + Below(h.model.tokens.size() - h.model.committed + 1));
+    } else if (what < 60) {
+      const std::vector<TokenId> more = Tokens(Below(7));
+      const absl::Status status = h.lease.Append(more);
+      ASSERT_EQ(status.ok(), model_.Append(&h.model, more)) << status;
+    } else if (what < 66) {
+      const size_t end = Below(h.model.tokens.size() + 1);
+      const absl::Status status = h.lease.Truncate(end);
+      ASSERT_EQ(status.ok(), model_.Truncate(&h.model, end)) << status;
+    } else if (what < 72) {
+      Held fork;
+      fork.scope = h.scope;
+      absl::StatusOr<Lease> lease = h.lease.Fork();
+      ASSERT_EQ(lease.ok(), model_.Fork(h.model, &fork.model)) << lease.status();
+      if (lease.ok()) {
+        fork.lease = *std::move(lease);
+        leases_.push_back(std::move(fork));
+      }
+    } else if (what < 94) {
+      model_.Release(h.model);
+      h.lease.Release();
+      leases_.remove_if([](const Held& held) { return held.lease.released(); });
+    } else if (what < 96) {
+      const int scope = static_cast<int>(Below(3));
+      ASSERT_EQ(cache_->Drop(ScopeOf(scope)), model_.Drop(std::to_string(scope)));
+    } else if (what < 97) {
+      const size_t blocks = Below(o_.capacity);
+      ASSERT_EQ(cache_->Shrink(blocks), model_.Shrink(blocks));
+    } else if (pins_.empty()) {
+      KVRequest request;
+      request.scope = ScopeOf(h.scope);
+      request.tokens = h.model.tokens;
+      request.extra_keys = h.model.extras;
+      if (h.model.tokens.empty()) return;
+      for (const ExtraKey& e : h.model.extras) {
+        if (e.token_offset + e.token_len > h.model.tokens.size()) return;  // cut by a truncation
+      }
+      KVModelLease model;
+      const size_t blocks =
+          model_.Pin(std::to_string(h.scope), h.model.tokens, h.model.extras, &model);
+      absl::StatusOr<PrefixPin> pin = cache_->Pin(request);
+      ASSERT_EQ(pin.ok(), blocks > 0) << pin.status();
+      if (pin.ok()) {
+        ASSERT_EQ(pin->tokens(), blocks * o_.block_tokens);
+        pins_.emplace_back(*std::move(pin), std::move(model));
+      }
+    } else {
+      model_.Release(pins_.back().second);
+      pins_.pop_back();
+    }
+  }
+
+  const ProgramOptions o_;
+  std::mt19937_64 rng_;
+  size_t what_ = 0;
+  KVModel model_;
+  std::unique_ptr<MemoryBlockStore> store_;
+  std::optional<KVCache> cache_;
+  std::list<Held> leases_;
+  std::vector<std::pair<PrefixPin, KVModelLease>> pins_;
+};
+
+void RunPrograms(const ProgramOptions& options, size_t programs) {
+  const uint64_t seed = TestSeed();
+  for (size_t i = 0; i < Scaled(programs) && !::testing::Test::HasFailure(); ++i) {
+    SCOPED_TRACE("PENSTOCK_TEST_SEED=" + std::to_string(seed) + " program " + std::to_string(i));
+    Program(options, seed + i * 7919).Run();
+  }
+}
+
+TEST(KVCacheRandomTest, ProgramsAgreeWithTheModel) { RunPrograms(ProgramOptions(), 8); }
+
+TEST(KVCacheRandomTest, ProgramsAgreeWithTheModelWhereEveryHashCollides) {
+  ProgramOptions options;
+  options.hash_mask = 0;
+  RunPrograms(options, 4);
+}
+
+TEST(KVCacheRandomTest, ProgramsAgreeWithTheModelWhereManyHashesCollide) {
+  ProgramOptions options;
+  options.hash_mask = 0x8000000000000001u;
+  RunPrograms(options, 4);
+}
+
+TEST(KVCacheRandomTest, ProgramsAgreeWithTheModelInTwoGroups) {
+  ProgramOptions options;
+  options.groups = 2;
+  RunPrograms(options, 3);
+}
+
+TEST(KVCacheRandomTest, ProgramsAgreeWithTheModelAtBlocksOfOneToken) {
+  ProgramOptions options;
+  options.block_tokens = 1;
+  options.capacity = 60;
+  options.longest = 12;
+  RunPrograms(options, 3);
+}
+
+TEST(KVCacheRandomTest, ProgramsAgreeWithTheModelInATinyCache) {
+  ProgramOptions options;
+  options.capacity = 5;
+  options.longest = 18;
+  RunPrograms(options, 5);
+}
+
+TEST(KVCacheRandomTest, ProgramsAgreeWithTheModelInALargeCache) {
+  ProgramOptions options;
+  options.capacity = 400;
+  options.alphabet = 5;
+  options.longest = 60;
+  options.steps = 1500;
+  options.check_every = 10;
+  RunPrograms(options, 2);
+}
+
+}  // namespace
+}  // namespace penstock

@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The prefix cache as a map from whole prefixes to timestamps: slow, obviously right. No hashes, no handles, no lists.
+//
+//   KVModel model(/*block_tokens=*/4, /*capacity=*/16);
+//   std::optional<KVModelLease> lease = model.Acquire(scope, tokens, extras, reserve);   // nullopt: no room
+//   model.Commit(&*lease, tokens.size());
+//
+// A node's key spells the scope's generation, every block's tokens and every block's extra keys. Least recently used
+// leaf first: each use stamps all nodes of its path; the victim is the oldest node without children that is on no held
+// path.
+#ifndef PENSTOCK_TESTS_SUPPORT_KV_MODEL_H_
+#define PENSTOCK_TESTS_SUPPORT_KV_MODEL_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "penstock/kv_cache/request.h"
+
+namespace penstock {
+
+struct KVModelLease {
+  std::string generation;  // of the scope
+  std::vector<TokenId> tokens;
+  std::vector<ExtraKey> extras;
+  size_t matched = 0, committed = 0;
+  size_t partial = 0;          // of matched, copied
+  size_t public_blocks = 0;    // depth of the path it holds
+  size_t owned = 0;            // private blocks
+  std::vector<bool> is_owned;  // by position
+  bool publish = true;
+  size_t deduped = 0;
+};
+
+class KVModel {
+ public:
+  KVModel(size_t block_tokens, size_t capacity) : b_(block_tokens), capacity_(capacity) {}
+
+  std::optional<KVModelLease> Acquire(const std::string& scope, const std::vector<TokenId>& tokens,
+                                      const std::vector<ExtraKey>& extras, size_t reserve,
+                                      bool read, bool publish) {
+    KVModelLease lease;
+    lease.generation = Generation(scope);
+    lease.tokens = tokens;
+    lease.extras = extras;
+    lease.publish = publish;
+    std::string partial_source;
+    if (read) Match(&lease, &partial_source);
+    const size_t total = BlocksFor(tokens.size() + reserve);
+    if (total > capacity_) return std::nullopt;
+    Hold(lease, +1);
+    if (!partial_source.empty()) ++held_[partial_source];
+    const bool room = MakeRoom(total - lease.public_blocks);
+    if (!partial_source.empty()) {
+      if (--held_[partial_source] == 0) held_.erase(partial_source);
+      Touch(partial_source);
+    }
+    if (!room) {
+      Hold(lease, -1);
+      TouchPath(lease, lease.public_blocks);
+      return std::nullopt;
+    }
+    lease.owned = total - lease.public_blocks;
+    lease.is_owned.assign(total, true);
+    std::fill_n(lease.is_owned.begin(), lease.public_blocks, false);
+    used_ += lease.owned;
+    requested_ += tokens.size();
+    hits_ += lease.matched;
+    return lease;
+  }
+
+  size_t Peek(const std::string& scope, const std::vector<TokenId>& tokens,
+              const std::vector<ExtraKey>& extras) {
+    if (generations_.count(scope) == 0) return 0;
+    KVModelLease lease;
+    lease.generation = Generation(scope);
+    lease.tokens = tokens;
+    lease.extras = extras;
+    std::string partial;
+    Match(&lease, &partial);
+    return lease.matched;
+  }
+
+  bool Reserve(KVModelLease* lease, size_t tokens) {
+    const size_t want = BlocksFor(tokens);
+    if (want <= lease->is_owned.size()) return true;
+    if (!MakeRoom(want - lease->is_owned.size())) return false;
+    const size_t more = want - lease->is_owned.size();
+    lease->owned += more;
+    used_ += more;
+    lease->is_owned.resize(want, true);
+    return true;
+  }
+
+  bool Append(KVModelLease* lease, const std::vector<TokenId>& ids) {
+    if (!Reserve(lease, lease->tokens.size() + ids.size())) return false;
+    lease->tokens.insert(lease->tokens.end(), ids.begin(), ids.end());
+    return true;
+  }
+
+  void Commit(KVModelLease* lease, size_t end) {
+    lease->committed = end;
+    if (!lease->publish) return;
+    if (lease->public_blocks < end / b_ && dropped_.count(lease->generation) != 0) {
+      lease->publish = false;
+      return;
+    }
+    while (lease->public_blocks < end / b_) {
+      Hold(*lease, -1);
+      ++lease->public_blocks;
+      Hold(*lease, +1);
+      const std::string key = Key(*lease, lease->public_blocks);
+      if (nodes_.count(key) != 0) {
+        ++lease->deduped;
+        continue;
+      }
+      nodes_[key] = {++now_, ++inserted_};
+      lease->is_owned[lease->public_blocks - 1] = false;
+      --lease->owned;  // used_ is unchanged: the block became the cache's
+    }
+  }
+
+  bool Fork(const KVModelLease& lease, KVModelLease* fork) {
+    const size_t total = BlocksFor(lease.committed);
+    if (!MakeRoom(total - lease.public_blocks)) return false;
+    *fork = lease;
+    fork->tokens.resize(lease.committed);
+    fork->matched = lease.committed;
+    fork->deduped = 0;
+    fork->is_owned.assign(total, true);
+    std::fill_n(fork->is_owned.begin(), lease.public_blocks, false);
+    fork->owned = total - lease.public_blocks;
+    used_ += fork->owned;
+    Hold(*fork, +1);
+    return true;
+  }
+
+  bool Truncate(KVModelLease* lease, size_t end) {
+    const size_t keep = end / b_;
+    std::vector<bool> after(
+        lease->is_owned.begin(),
+        lease->is_owned.begin() + static_cast<ptrdiff_t>(std::min(keep, lease->is_owned.size())));
+    size_t room = 0;
+    for (size_t i = keep; i < lease->is_owned.size(); ++i) room += lease->is_owned[i] ? 1 : 0;
+    if (end % b_ != 0 && !lease->is_owned[keep] && room == 0) {
+      if (!MakeRoom(1)) return false;
+      room = 1;
+      ++used_;
+      ++lease->owned;
+    }
+    if (lease->public_blocks > keep) {
+      TouchPath(*lease, lease->public_blocks);
+      Hold(*lease, -1);
+      lease->public_blocks = keep;
+      Hold(*lease, +1);
+      Reap(lease->generation);
+    }
+    after.resize(keep + room, true);
+    lease->is_owned = after;
+    lease->tokens.resize(end);
+    lease->committed = std::min(lease->committed, end);
+    lease->matched = std::min(lease->matched, end);
+    while (!lease->extras.empty() && lease->extras.back().token_offset >= end)
+      lease->extras.pop_back();
+    return true;
+  }
+
+  void Release(const KVModelLease& lease) {
+    used_ -= lease.owned;
+    TouchPath(lease, lease.public_blocks);
+    Hold(lease, -1);
+    Reap(lease.generation);
+  }
+
+  size_t Drop(const std::string& scope) {
+    const auto it = generations_.find(scope);
+    if (it == generations_.end()) return 0;
+    const std::string generation = it->second;
+    generations_.erase(it);
+    dropped_.insert(generation);
+    size_t count = 0;
+    for (const auto& [key, node] : nodes_)
+      count += key.compare(0, generation.size(), generation) == 0 ? 1 : 0;
+    Reap(generation);
+    return count;
+  }
+
+  // Holds the whole cached blocks of a prompt; 0 if there are none.
+  size_t Pin(const std::string& scope, const std::vector<TokenId>& tokens,
+             const std::vector<ExtraKey>& extras, KVModelLease* pin) {
+    if (generations_.count(scope) == 0) return 0;
+    pin->generation = Generation(scope);
+    pin->tokens = tokens;
+    pin->extras = extras;
+    while ((pin->public_blocks + 1) * b_ <= tokens.size() &&
+           nodes_.count(Key(*pin, pin->public_blocks + 1)) != 0) {
+      ++pin->public_blocks;
+    }
+    if (pin->public_blocks > 0) Hold(*pin, +1);
+    return pin->public_blocks;
+  }
+
+  size_t Shrink(size_t blocks) {
+    size_t evicted = 0;
+    while (used() > blocks && EvictOne()) ++evicted;
+    return evicted;
+  }
+
+  size_t cached() const { return nodes_.size(); }
+  size_t used() const { return used_; }
+  uint64_t evicted() const { return evicted_; }
+  uint64_t hits() const { return hits_; }
+
+ private:
+  struct Node {
+    uint64_t last = 0, inserted = 0;
+  };
+
+  size_t BlocksFor(size_t tokens) const { return (tokens + b_ - 1) / b_; }
+
+  std::string Generation(const std::string& scope) {
+    std::string& g = generations_[scope];
+    if (g.empty()) g = "g" + std::to_string(++generation_) + "|";
+    return g;
+  }
+
+  static std::string Spell(const std::vector<TokenId>& tokens, size_t begin, size_t count,
+                           const std::vector<ExtraKey>& extras) {
+    std::string s;
+    for (size_t i = begin; i < begin + count; ++i) s += std::to_string(tokens[i]) + ",";
+    for (const ExtraKey& e : extras) {
+      if (e.token_offset < begin + count &&
+          e.token_offset + std::max<size_t>(e.token_len, 1) > begin) {
+        s += "<" + std::to_string(e.token_offset) + "+" + std::to_string(e.token_len) + ":" +
+             std::to_string(e.content[0]) + ">";
+      }
+    }
+    return s + "/";
+  }
+
+  std::string Key(const KVModelLease& lease, size_t blocks) const {
+    std::string key = lease.generation;
+    for (size_t i = 0; i < blocks; ++i) key += Spell(lease.tokens, i * b_, b_, lease.extras);
+    return key;
+  }
+
+  // Tokens of a node's last block that agree with the prompt from `begin` on, keys included.
+  size_t Agree(const std::string& block, const KVModelLease& lease, size_t begin,
+               size_t limit) const {
+    size_t agree = 0;
+    while (agree < limit) {
+      // The block's spelling up to agree + 1 tokens must be the prompt's, and no key that differs may start there.
+      const std::string mine = Spell(lease.tokens, begin, agree + 1, {});
+      const std::string body = mine.substr(0, mine.size() - 1);
+      if (block.compare(0, body.size(), body) != 0) break;
+      std::set<std::string> theirs, ours;
+      const size_t position = begin + agree;
+      Starts(block, position, &theirs);
+      for (const ExtraKey& e : lease.extras) {
+        if (e.token_offset <= position &&
+            e.token_offset + std::max<size_t>(e.token_len, 1) > begin) {
+          ours.insert(std::to_string(e.token_offset) + "+" + std::to_string(e.token_len) + ":" +
+                      std::to_string(e.content[0]));
+        }
+      }
+      if (theirs != ours) break;
+      ++agree;
+    }
+    return agree;
+  }
+
+  static void Starts(const std::string& block, size_t position, std::set<std::string>* out) {
+    for (size_t at = block.find('<'); at != std::string::npos; at = block.find('<', at + 1)) {
+      const std::string key = block.substr(at + 1, block.find('>', at) - at - 1);
+      if (std::stoul(key) <= position) out->insert(key);
+    }
+  }
+
+  void Match(KVModelLease* lease, std::string* partial_source) {
+    const size_t usable = lease->tokens.size() - 1;
+    while ((lease->public_blocks + 1) * b_ <= usable &&
+           nodes_.count(Key(*lease, lease->public_blocks + 1)) != 0) {
+      ++lease->public_blocks;
+    }
+    const std::string prefix = Key(*lease, lease->public_blocks);
+    const size_t begin = lease->public_blocks * b_;
+    uint64_t newest = 0;
+    for (auto it = nodes_.lower_bound(prefix);
+         it != nodes_.end() && it->first.compare(0, prefix.size(), prefix) == 0; ++it) {
+      const std::string rest = it->first.substr(prefix.size());
+      if (rest.empty() || rest.find('/') != rest.size() - 1) continue;  // not a child
+      const size_t agree = Agree(rest, *lease, begin, std::min(b_, usable - begin));
+      if (agree > lease->partial ||
+          (agree == lease->partial && agree > 0 && it->second.inserted > newest)) {
+        lease->partial = agree;
+        newest = it->second.inserted;
+        *partial_source = it->first;
+      }
+    }
+    lease->matched = lease->committed = begin + lease->partial;
+  }
+
+  static std::string Parent(const std::string& key) {
+    const size_t slash = key.find_last_of('/', key.size() - 2);
+    return slash == std::string::npos ? "" : key.substr(0, slash + 1);
+  }
+
+  void Touch(const std::string& key) {
+    ++now_;
+    for (std::string k = key; !k.empty(); k = Parent(k)) {
+      const auto it = nodes_.find(k);
+      if (it != nodes_.end()) it->second.last = now_;
+    }
+  }
+  void TouchPath(const KVModelLease& lease, size_t blocks) {
+    if (blocks > 0) Touch(Key(lease, blocks));
+  }
+
+  void Hold(const KVModelLease& lease, int by) {
+    if (lease.public_blocks == 0) return;
+    const std::string key = Key(lease, lease.public_blocks);
+    held_[key] += by;
+    if (held_[key] == 0) held_.erase(key);
+  }
+
+  bool Held(const std::string& key) const {
+    const auto it = held_.lower_bound(key);
+    return it != held_.end() && it->first.compare(0, key.size(), key) == 0;
+  }
+  bool Leaf(std::map<std::string, Node>::const_iterator it) const {
+    const std::string& key = it->first;
+    ++it;
+    return it == nodes_.end() || it->first.compare(0, key.size(), key) != 0;
+  }
+
+  size_t used_total() const { return used_; }
+
+  bool EvictOne() {
+    auto victim = nodes_.end();
+    for (auto it = nodes_.begin(); it != nodes_.end(); ++it) {
+      if (!Leaf(it) || Held(it->first)) continue;
+      if (victim == nodes_.end() || it->second.last < victim->second.last) victim = it;
+    }
+    if (victim == nodes_.end()) return false;
+    nodes_.erase(victim);
+    ++evicted_;
+    --used_;
+    return true;
+  }
+
+  bool MakeRoom(size_t columns) {
+    if (used_ + columns <= capacity_) return true;
+    const size_t over = used_ + columns - capacity_;
+    size_t evictable = 0;
+    for (const auto& [key, node] : nodes_) evictable += Held(key) ? 0 : 1;
+    if (evictable < over) return false;
+    for (size_t i = 0; i < over; ++i) EvictOne();
+    return true;
+  }
+
+  void Reap(const std::string& generation) {
+    if (dropped_.count(generation) == 0) return;
+    for (auto it = nodes_.begin(); it != nodes_.end();) {
+      if (it->first.compare(0, generation.size(), generation) == 0 && !Held(it->first)) {
+        it = nodes_.erase(it);
+        --used_;
+      } else {
+        ++it;
+      }
+    }
+  }
+
+  const size_t b_, capacity_;
+  std::map<std::string, Node> nodes_;  // cached blocks, dropped but held ones included
+  std::map<std::string, int> held_;
+  std::map<std::string, std::string> generations_;
+  std::set<std::string> dropped_;
+  uint64_t generation_ = 0, now_ = 0, inserted_ = 0, evicted_ = 0, hits_ = 0, requested_ = 0;
+  size_t used_ = 0;  // cached and private
+};
+
+}  // namespace penstock
+
+#endif  // PENSTOCK_TESTS_SUPPORT_KV_MODEL_H_
