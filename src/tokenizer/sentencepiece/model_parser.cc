@@ -56,7 +56,7 @@ absl::Status ModelParser::ParsePiece(std::string_view message) {
     return TooMuch("number of pieces", index + 1, limits_.max_pieces);
   }
   const auto where = [index] { return absl::StrCat("pieces[", index, "]"); };
-  Piece piece;
+  ModelPiece piece;
   ProtoReader reader(message, OffsetOf(message));
   ProtoField field;
   while (reader.Next(&field)) {

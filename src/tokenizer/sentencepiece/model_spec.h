@@ -23,7 +23,7 @@ enum class PieceType : uint8_t {
   kByte = 6,
 };
 
-struct Piece {
+struct ModelPiece {
   std::string_view text;  // borrowed from the owner of the spec
   float score = 0;
   PieceType type = PieceType::kNormal;
@@ -41,7 +41,7 @@ struct NormalizerSpec {
 
 struct SentencePieceSpec {
   PieceAlgorithm algorithm = PieceAlgorithm::kUnigram;
-  std::vector<Piece> pieces;  // index is the id
+  std::vector<ModelPiece> pieces;  // index is the id
   bool byte_fallback = false;
   bool treat_whitespace_as_suffix = false;
   std::string_view unk_piece = "<unk>";

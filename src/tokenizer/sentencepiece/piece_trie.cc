@@ -49,7 +49,7 @@ class PieceTrieBuilder {
   void Grow(size_t size) {
     const size_t old = trie_.cells_.size();
     if (size <= old) return;
-    size = std::max(size, old + old / 4);
+    size = (size + 255) / 256 * 256;
     trie_.cells_.resize(size);
     trie_.values_.resize(size, -1);
     next_.resize(size);
