@@ -219,8 +219,9 @@ void TextEncoder::Pieces(AlignedText text, bool ends_text) {
   const ByteRange whole = known ? text.OriginalRange(0, size) : ByteRange{text.base(), 0};
   context.begin = whole.begin;
   context.ends_text = ends_text;
-  context.allow_control =
-      known ? provenance_.OneTrusted(whole.begin, whole.end) : provenance_.one_trusted();
+  // The references' plain mode knows no provenance: a model makes of the text whatever it can.
+  context.allow_control = plain_ || (known ? provenance_.OneTrusted(whole.begin, whole.end)
+                                           : provenance_.one_trusted());
   context.reference_plain = plain_;
   run_.text = std::move(text);
   run_.pieces.clear();

@@ -31,6 +31,8 @@ struct FormatRow {
 };
 constexpr FormatRow kFormats[] = {
     {FileFormat::kTiktoken, "tiktoken rank file", LooksLikeTiktoken, ReadTiktoken, nullptr},
+    {FileFormat::kSentencePiece, "SentencePiece .model", LooksLikeSentencePiece, ReadSentencePiece,
+     nullptr},
 };
 
 struct CloseFile {

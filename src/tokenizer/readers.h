@@ -23,9 +23,11 @@ struct SourceFile {
 // Recognisers see at most the first 4096 bytes.
 bool LooksLikeHuggingFaceJson(std::string_view head);
 bool LooksLikeTiktoken(std::string_view head);
+bool LooksLikeSentencePiece(std::string_view head);
 absl::StatusOr<TokenizerPtr> ReadHuggingFaceJson(const SourceFile& file,
                                                  const LoadOptions& options);
 absl::StatusOr<TokenizerPtr> ReadTiktoken(const SourceFile& file, const LoadOptions& options);
+absl::StatusOr<TokenizerPtr> ReadSentencePiece(const SourceFile& file, const LoadOptions& options);
 
 // Reads a sibling of `file` ("tokenizer_config.json"). kNotFound if there is none or the file is
 // from memory.

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Runs every vector of a folder of vocabularies and expected ids against the tokenizers we load from it.
+// Runs every vector of a folder of vocabularies and expected ids against the tokenizers we load
+// from it.
 //
 //   PENSTOCK_TEST_DATA=FOLDER penstock_golden_runner [NAME[/FILE]…]      only these vocabularies
 //
-// FOLDER/vocab/MANIFEST.tsv names the files (columns name, file, encoding; the encoding goes with bare
-// rank files); FOLDER/vectors/NAME.jsonl holds the vectors, one JSON object a line:
+// FOLDER/vocab/MANIFEST.tsv names the files (columns name, file, encoding; the encoding goes with
+// bare rank files); FOLDER/vectors/NAME.jsonl holds the vectors, one JSON object a line:
 //   text or text_b64, ids, add_special, special ("parse": added tokens are recognised, "literal": the
 //   text is plain), file; optional text_pair, offsets ([begin, end) in code points), decoded, conflict.
 // Prints a table; `conflict` counts those that differ of the vectors marked so, `explained` decoded
-// texts that differ for a reason given below. Exit: 0 no mismatch, 1 mismatches, 77 no folder (ctest: skipped).
+// texts that differ for a reason given below. Exit: 0 no mismatch, 1 mismatches, 77 no folder
+// (ctest: skipped).
 #include <simdjson.h>
 
 #include <algorithm>
@@ -213,6 +215,10 @@ class Runner {
     Report(*row, "offsets", v, Show(v.offsets), Show(got));
   }
   void CheckDecoded(const Tokenizer& t, const Vector& v, Row* row) {
+    // Of bytes that are no UTF-8 SentencePiece's decoder was not recorded: the text was not at hand
+    // as a string.
+    const bool sentencepiece = v.file.size() > 6 && v.file.rfind(".model") == v.file.size() - 6;
+    if (sentencepiece && !v.decoded.has_value() && !internal::IsValidUtf8(v.text)) return;
     DecodeOptions options;
     options.replace_invalid_utf8 = true;
     const std::string got = t.Decode(v.ids, options);

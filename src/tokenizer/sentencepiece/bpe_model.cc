@@ -202,8 +202,8 @@ bool BpeMerger::FindSeam(const std::vector<Merged>& left, size_t from,
   return false;
 }
 
-// `tokens` is always what merging symbols [0, end) gives. A window that needs to start further back also reaches
-// further ahead, so that the work stays in proportion to the progress.
+// `tokens` is always what merging symbols [0, end) gives. A window that needs to start further back
+// also reaches further ahead, so that the work stays in proportion to the progress.
 void BpeMerger::MergeInWindows(TokenWriter* out) {
   const size_t total = symbols_.size();
   size_t end = kWindow, overlap = kOverlap;

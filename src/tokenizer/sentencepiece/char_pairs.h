@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which two characters stand side by side inside some piece. Where two do not, no token can reach across: text may be
-// cut there and both sides segmented alone.
+// Which two characters stand side by side inside some piece. Where two do not, no token can reach
+// across: text may be cut there and both sides segmented alone.
 //
 //   CharPairs pairs;  pairs.AddPiece("▁the");
 //   pairs.MayJoin("t", "h");      // true
 //   pairs.MayJoin("e", "▁");      // false: a cut
 //
-// A bitmap of hashed pairs: it may say true wrongly (1 in 16 or fewer), which only costs a cut, never false wrongly.
-// Characters are told apart as sentencepiece does, by their lead byte. Immutable after building; safe to share.
+// A bitmap of hashed pairs: it may say true wrongly (1 in 16 or fewer), which only costs a cut,
+// never false wrongly. Characters are told apart as sentencepiece does, by their lead byte.
+// Immutable after building; safe to share.
 #ifndef PENSTOCK_SRC_TOKENIZER_SENTENCEPIECE_CHAR_PAIRS_H_
 #define PENSTOCK_SRC_TOKENIZER_SENTENCEPIECE_CHAR_PAIRS_H_
 

@@ -31,8 +31,8 @@ absl::StatusOr<Charsmap> Charsmap::Parse(std::string_view blob) {
   if (blob.size() < 4) return absl::DataLossError("shorter than its 4-byte header");
   const uint64_t trie_bytes = LittleEndian32(blob, 0);
   if (trie_bytes > blob.size() - 4) {
-    return absl::DataLossError(absl::StrCat("says that its trie has ", trie_bytes, " bytes, but only ",
-                                            blob.size() - 4, " follow"));
+    return absl::DataLossError(absl::StrCat("says that its trie has ", trie_bytes,
+                                            " bytes, but only ", blob.size() - 4, " follow"));
   }
   if (trie_bytes == 0 || trie_bytes % 1024 != 0) {
     return absl::DataLossError(
@@ -46,8 +46,8 @@ absl::StatusOr<Charsmap> Charsmap::Parse(std::string_view blob) {
   return map;
 }
 
-// The array is a multiple of 256 units and children of a unit differ in their low 8 bits only: if one lies inside, all
-// do.
+// The array is a multiple of 256 units and children of a unit differ in their low 8 bits only: if
+// one lies inside, all do.
 absl::Status Charsmap::Validate() {
   if (replacements_.empty() || replacements_.back() != '\0') {
     return absl::DataLossError("its replacements do not end with NUL");
@@ -76,8 +76,9 @@ absl::Status Charsmap::Validate() {
   return absl::OkStatus();
 }
 
-// A damaged array may contain circles, which would make look-ups as long as the text. Branches may meet again (the
-// builder shares equal tails), so this is a depth-first walk that gives every unit its height once.
+// A damaged array may contain circles, which would make look-ups as long as the text. Branches may
+// meet again (the builder shares equal tails), so this is a depth-first walk that gives every unit
+// its height once.
 absl::Status Charsmap::MeasureKeys() {
   for (uint32_t byte = 0; byte < 256; ++byte) {
     const uint32_t node = Offset(units_[0]) ^ byte;

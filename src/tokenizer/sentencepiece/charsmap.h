@@ -2,16 +2,19 @@
 //
 // The precompiled character map of a SentencePiece normalizer: longest matching key → replacement.
 //
-//   PENSTOCK_ASSIGN_OR_RETURN(Charsmap map, Charsmap::Parse(blob));      // "…: unit 77 leads outside the array"
-//   Charsmap::Match m = map.LongestPrefix("Ⅳx");                         // m.length == 3, m.replacement == "IV"
+//   PENSTOCK_ASSIGN_OR_RETURN(Charsmap map, Charsmap::Parse(blob));
+//   map.LongestPrefix("Ⅳx")                  // {3, "IV"}
+//   Charsmap::Parse(damaged).status()        // DATA_LOSS: unit 77 leads outside the array
 //
-// Blob: uint32 trie_bytes, little endian | trie_bytes of 4-byte units | replacements, each ended by NUL. The trie is a
-// darts-clone double array (https://github.com/s-yata/darts-clone, DoubleArrayUnit): bit 31 marks a unit that holds a
-// value (an offset into the replacements), bit 8 one that has such a child; bits 10–30, shifted by 8 if bit 9 is set,
-// are its offset; bits 0–7 its label.
+// Blob: uint32 trie_bytes, little endian | trie_bytes of 4-byte units | replacements, each ended by
+// NUL. The trie is a darts-clone double array (https://github.com/s-yata/darts-clone,
+// DoubleArrayUnit): bit 31 marks a unit that holds a value (an offset into the replacements), bit 8
+// one that has such a child; bits 10–30, shifted by 8 if bit 9 is set, are its offset; bits 0–7 its
+// label.
 //
-// Damaged maps are how sentencepiece was attacked (CVE-2026-1260 and later): Parse() walks every unit once and refuses
-// any that could lead outside or in a circle, so that look-ups need no checks. Memory: the blob, once. Immutable; safe to share.
+// Damaged maps are how sentencepiece was attacked (CVE-2026-1260 and later): Parse() walks every
+// unit once and refuses any that could lead outside or in a circle, so that look-ups need no
+// checks. Memory: the blob, once. Immutable; safe to share.
 #ifndef PENSTOCK_SRC_TOKENIZER_SENTENCEPIECE_CHARSMAP_H_
 #define PENSTOCK_SRC_TOKENIZER_SENTENCEPIECE_CHARSMAP_H_
 

@@ -194,8 +194,9 @@ absl::StatusOr<SentencePieceSpec> ModelParser::Parse() {
 }  // namespace
 
 bool LooksLikeSentencePieceModel(std::string_view head) {
-  // Field 1 (a piece): tag 0x0A, its length, then inside it field 1 (its text): tag 0x0A. A text file could begin with
-  // two line feeds, but its second byte is then the length of the piece and its third no tag.
+  // Field 1 (a piece): tag 0x0A, its length, then inside it field 1 (its text): tag 0x0A. A text
+  // file could begin with two line feeds, but its second byte is then the length of the piece and
+  // its third no tag.
   ProtoReader reader(head, 0);
   ProtoField field;
   if (!reader.Next(&field) || field.type != WireType::kBytes) return false;

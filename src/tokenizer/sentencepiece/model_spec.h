@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a SentencePiece model says, whatever file it came from: pieces with scores and types, how text is normalized,
-// which algorithm segments it. A `.model` file (model_parser.h) and a GGUF vocabulary both become this.
+// What a SentencePiece model says, whatever file it came from: pieces with scores and types, how
+// text is normalized, which algorithm segments it. A `.model` file (model_parser.h) and a GGUF
+// vocabulary both become this.
 #ifndef PENSTOCK_SRC_TOKENIZER_SENTENCEPIECE_MODEL_SPEC_H_
 #define PENSTOCK_SRC_TOKENIZER_SENTENCEPIECE_MODEL_SPEC_H_
 
@@ -50,7 +51,8 @@ struct SentencePieceSpec {
   std::string_view pad_piece = "<pad>";
   std::string_view unk_surface = " \xE2\x81\x87 ";  // what an unknown token decodes to
   NormalizerSpec normalizer;
-  std::optional<NormalizerSpec> denormalizer;  // applied to decoded text when it has a character map
+  std::optional<NormalizerSpec>
+      denormalizer;  // applied to decoded text when it has a character map
 };
 
 // Breach → kResourceExhausted.
@@ -64,9 +66,11 @@ struct SentencePieceLimits {
 // U+2581, what sentencepiece writes for a space.
 inline constexpr std::string_view kSpaceSymbol = "\xE2\x96\x81";
 
-// Bytes of the UTF-8 character that starts with `lead`, judged by its first four bits alone, as sentencepiece judges.
+// Bytes of the UTF-8 character that starts with `lead`, judged by its first four bits alone, as
+// sentencepiece judges.
 inline size_t LeadLength(char lead) {
-  return static_cast<size_t>("\1\1\1\1\1\1\1\1\1\1\1\1\2\2\3\4"[static_cast<unsigned char>(lead) >> 4]);
+  return static_cast<size_t>(
+      "\1\1\1\1\1\1\1\1\1\1\1\1\2\2\3\4"[static_cast<unsigned char>(lead) >> 4]);
 }
 
 }  // namespace penstock::internal::spm

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tokenizer/sentencepiece/normalizer.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "tokenizer/sentencepiece/utf8_units.h"
@@ -94,8 +95,7 @@ size_t SentencePieceNormalizer::PlainLength(std::string_view rest) const {
   while (i < rest.size()) {
     const unsigned char byte = static_cast<unsigned char>(rest[i]);
     if (byte >= 128) break;
-    const bool before_ascii =
-        i + 1 == rest.size() || static_cast<unsigned char>(rest[i + 1]) < 128;
+    const bool before_ascii = i + 1 == rest.size() || static_cast<unsigned char>(rest[i + 1]) < 128;
     if (!(before_ascii ? plain_before_ascii_[byte] : plain_[byte])) break;
     ++i;
   }
@@ -149,6 +149,33 @@ void SentencePieceNormalizer::Normalize(std::string_view input, UserPieceMode mo
   }
   // Not held back: it comes after trailing spaces have gone.
   if (adds_space && whitespace_as_suffix_) sink->Put(space(), at, at);
+}
+
+bool SentencePieceNormalizer::StraddledAt(std::string_view text, size_t pos) const {
+  const size_t reach = std::max({charsmap_.longest_key(), user_pieces_.longest(), size_t{4}});
+  for (size_t back = 1; back < reach && back <= pos; ++back) {
+    const std::string_view rest = text.substr(pos - back);
+    if (user_pieces_.MatchLength(rest, UserPieceMode::kAll) > back ||
+        charsmap_.LongestPrefix(rest).length > back || ValidUtf8Length(rest) > back) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool SentencePieceNormalizer::IsStableBoundary(std::string_view text, size_t pos) const {
+  if (StraddledAt(text, pos)) return false;
+  if (!add_dummy_prefix_ && !remove_extra_whitespaces_) return true;
+  if (!add_dummy_prefix_ || !remove_extra_whitespaces_ || whitespace_as_suffix_) return false;
+  // "…x| y…": the space that the right side loses at its begin comes back as its dummy prefix.
+  const unsigned char left = static_cast<unsigned char>(text[pos - 1]);
+  if (left >= 128 || !plain_[left]) return false;
+  const Unit space = NextUnit(text.substr(pos), UserPieceMode::kAll);
+  if (space.text != " " || space.length != 1 || text[pos] != ' ' || pos + 1 == text.size()) {
+    return false;
+  }
+  const unsigned char right = static_cast<unsigned char>(text[pos + 1]);
+  return PlainLength(text.substr(pos + 1)) > 0 || (right < 128 && plain_before_ascii_[right]);
 }
 
 std::string SentencePieceNormalizer::NormalizeToString(std::string_view input,

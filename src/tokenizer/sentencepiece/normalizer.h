@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Text normalization of SentencePiece: character map, white space, dummy prefix; user-defined pieces pass unchanged.
+// Text normalization of SentencePiece: character map, white space, dummy prefix; user-defined
+// pieces pass unchanged.
 //
 //   SentencePieceNormalizer n(spec.normalizer, charsmap, spec.treat_whitespace_as_suffix, …);
 //   n.NormalizeToString("Hello  ﬁ", UserPieces::kAll) == "▁Hello▁fi"
 //
-// Left to right, without state but one bit, so that time is linear and nothing recurses. A byte that is no UTF-8 becomes
-// U+FFFD, one for each bad byte (not for each maximal subpart), as in sentencepiece.
-// Source: Normalizer::Normalize and NormalizePrefix, sentencepiece 0.2.3. Immutable; safe to share.
+// Left to right, without state but one bit, so that time is linear and nothing recurses. A byte
+// that is no UTF-8 becomes U+FFFD, one for each bad byte (not for each maximal subpart), as in
+// sentencepiece. Source: Normalizer::Normalize and NormalizePrefix, sentencepiece 0.2.3. Immutable;
+// safe to share.
 #ifndef PENSTOCK_SRC_TOKENIZER_SENTENCEPIECE_NORMALIZER_H_
 #define PENSTOCK_SRC_TOKENIZER_SENTENCEPIECE_NORMALIZER_H_
 
@@ -40,12 +42,12 @@ class SentencePieceNormalizer {
                  NormalizedSink* sink) const;
   std::string NormalizeToString(std::string_view input, UserPieceMode mode) const;
 
+  // True if normalizing text[0, pos) and text[pos, …) apart gives the two halves of the whole,
+  // every piece of white space and dummy prefix included. False is always correct. O(longest key).
+  // REQUIRES: 0 < pos < text.size().
+  bool IsStableBoundary(std::string_view text, size_t pos) const;
+
   std::string_view space() const { return escape_whitespaces_ ? kSpaceSymbol : " "; }
-  bool add_dummy_prefix() const { return add_dummy_prefix_; }
-  bool remove_extra_whitespaces() const { return remove_extra_whitespaces_; }
-  bool whitespace_as_suffix() const { return whitespace_as_suffix_; }
-  // True if nothing but spaces is ever rewritten in valid UTF-8, and no user-defined piece is protected.
-  bool identity() const { return charsmap_.empty() && user_pieces_.empty(); }
 
  private:
   class Run;
@@ -55,13 +57,16 @@ class SentencePieceNormalizer {
     size_t length;
   };
   Unit NextUnit(std::string_view rest, UserPieceMode mode) const;
-  // Length of the longest prefix that consists of ASCII units that stand for themselves and are no spaces.
+  // Does some key or user-defined piece begin before `pos` and end behind it?
+  bool StraddledAt(std::string_view text, size_t pos) const;
+  // Length of the longest prefix that consists of ASCII units that stand for themselves and are no
+  // spaces.
   size_t PlainLength(std::string_view rest) const;
 
   Charsmap charsmap_;
   UserPieces user_pieces_;
   bool add_dummy_prefix_, remove_extra_whitespaces_, escape_whitespaces_, whitespace_as_suffix_;
-  bool plain_[128];              // stands for itself, whatever follows
+  bool plain_[128];               // stands for itself, whatever follows
   bool plain_before_ascii_[128];  // … if an ASCII byte or the end follows
 };
 

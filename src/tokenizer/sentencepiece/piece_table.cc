@@ -94,7 +94,8 @@ absl::Status PieceTable::Check(const SentencePieceSpec& spec, std::string_view n
       const int byte = ByteOfPiece(piece.text);
       if (!spec.byte_fallback) return Damaged(name, i, "is a byte, but byte_fallback is off");
       if (byte < 0) {
-        return Damaged(name, i, absl::StrCat(Quoted(piece.text), " is no byte, expected \"<0x0A>\""));
+        return Damaged(name, i,
+                       absl::StrCat(Quoted(piece.text), " is no byte, expected \"<0x0A>\""));
       }
       byte_ids_[byte] = id;
     }

@@ -27,9 +27,9 @@ class PieceTable {
  public:
   static constexpr TokenId kNone = -1;
 
-  // User-defined pieces that are white space only, or named in `content`, are content; the others are control.
-  // kDataLoss: empty or repeated pieces, no or several unknown pieces, byte pieces that do not fit byte_fallback,
-  // scores that are no numbers. Nothing is borrowed from `spec`.
+  // User-defined pieces that are white space only, or named in `content`, are content; the others
+  // are control. kDataLoss: empty or repeated pieces, no or several unknown pieces, byte pieces
+  // that do not fit byte_fallback, scores that are no numbers. Nothing is borrowed from `spec`.
   static absl::StatusOr<PieceTable> Create(const SentencePieceSpec& spec,
                                            const std::vector<std::string>& content,
                                            std::string_view name);
@@ -75,7 +75,8 @@ class PieceTable {
 // The value of a piece spelled "<0x0A>" (upper-case digits), or -1.
 int ByteOfPiece(std::string_view piece);
 
-// Appends tokens of one run: joins unknown neighbours into one token, or turns them into byte pieces.
+// Appends tokens of one run: joins unknown neighbours into one token, or turns them into byte
+// pieces.
 class TokenWriter {
  public:
   TokenWriter(const PieceTable& table, std::string_view text, std::vector<PieceToken>* out)
@@ -88,7 +89,8 @@ class TokenWriter {
   void Add(TokenId id, size_t begin, size_t end) {
     if (id != PieceTable::kNone && id != table_.unk_id()) {
       after_unknown_ = false;
-      out_->push_back({id, static_cast<uint32_t>(offset_ + begin), static_cast<uint32_t>(offset_ + end)});
+      out_->push_back(
+          {id, static_cast<uint32_t>(offset_ + begin), static_cast<uint32_t>(offset_ + end)});
     } else {
       AddUnknown(offset_ + begin, offset_ + end);
     }

@@ -5,8 +5,9 @@
 
 namespace penstock::internal::spm {
 
-// Places nodes breadth first. Free cells form a doubly linked list in ascending order; for a node's children the first
-// few free cells are tried for the smallest label, then fresh cells are taken at the end.
+// Places nodes breadth first. Free cells form a doubly linked list in ascending order; for a node's
+// children the first few free cells are tried for the smallest label, then fresh cells are taken at
+// the end.
 class PieceTrieBuilder {
  public:
   using Keys = std::vector<std::pair<std::string_view, int32_t>>;
@@ -76,7 +77,8 @@ class PieceTrieBuilder {
     return true;
   }
 
-  // Tries the first free cells, then the neighbourhood of the last fresh base; else takes fresh cells at the end.
+  // Tries the first free cells, then the neighbourhood of the last fresh base; else takes fresh
+  // cells at the end.
   uint32_t FindBase() {
     const unsigned char lowest = labels_.front();
     int tried = 0;
@@ -132,8 +134,9 @@ class PieceTrieBuilder {
 };
 
 PieceTrie PieceTrie::Build(std::vector<std::pair<std::string_view, int32_t>> keys) {
-  keys.erase(std::remove_if(keys.begin(), keys.end(), [](const auto& k) { return k.first.empty(); }),
-             keys.end());
+  keys.erase(
+      std::remove_if(keys.begin(), keys.end(), [](const auto& k) { return k.first.empty(); }),
+      keys.end());
   if (keys.empty()) return PieceTrie();
   std::stable_sort(keys.begin(), keys.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A byte trie over the pieces of a vocabulary, as a double array: one 8-byte cell a node, one load a step.
+// A byte trie over the pieces of a vocabulary, as a double array: one 8-byte cell a node, one load
+// a step.
 //
 //   PieceTrie trie = PieceTrie::Build({{"a", 7}, {"ab", 3}});
 //   uint32_t node = PieceTrie::kRoot;
@@ -8,9 +9,10 @@
 //   trie.Step(&node, 'x');            // false: nothing starts with "ax"
 //   trie.Find("abc") == -1
 //
-// Child of node n by byte b is cell base(n) + b, which must name n as its parent (J. Aoe, "An efficient digital search
-// algorithm by using a double-array structure", 1989). Built once from any strings, in time O(bytes log keys) plus a
-// bounded search for room, without hashing: no choice of keys makes it slow. Immutable; safe to share.
+// Child of node n by byte b is cell base(n) + b, which must name n as its parent (J. Aoe, "An
+// efficient digital search algorithm by using a double-array structure", 1989). Built once from any
+// strings, in time O(bytes log keys) plus a bounded search for room, without hashing: no choice of
+// keys makes it slow. Immutable; safe to share.
 #ifndef PENSTOCK_SRC_TOKENIZER_SENTENCEPIECE_PIECE_TRIE_H_
 #define PENSTOCK_SRC_TOKENIZER_SENTENCEPIECE_PIECE_TRIE_H_
 

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Reads protobuf wire format, one field at a time, over borrowed bytes. Nothing is copied and nothing recurses; a
-// message inside a message is a new reader over its bytes.
+// Reads protobuf wire format, one field at a time, over borrowed bytes. Nothing is copied and
+// nothing recurses; a message inside a message is a new reader over its bytes.
 //
 //   ProtoReader reader(bytes, 0);
 //   ProtoField field;
 //   while (reader.Next(&field)) { if (field.number == 1 && field.type == WireType::kBytes) … }
-//   if (!reader.ok()) return DataLoss(reader.error(), reader.offset());   // e.g. "length runs past the end"
+//   if (!reader.ok()) return DataLoss(reader.error(), reader.offset());   // "a length runs past …"
 //
-// Format: https://protobuf.dev/programming-guides/encoding/ . Groups (wire types 3 and 4) are refused: no message read
-// here has any. Thread-compatible: const calls may run concurrently, others need external synchronization.
+// Format: https://protobuf.dev/programming-guides/encoding/ . Groups (wire types 3 and 4) are
+// refused: no message read here has any. Thread-compatible: const calls may run concurrently,
+// others need external synchronization.
 #ifndef PENSTOCK_SRC_TOKENIZER_SENTENCEPIECE_PROTO_READER_H_
 #define PENSTOCK_SRC_TOKENIZER_SENTENCEPIECE_PROTO_READER_H_
 
@@ -39,11 +40,12 @@ class ProtoReader {
   ProtoReader(std::string_view bytes, size_t file_offset)
       : bytes_(bytes), file_offset_(file_offset) {}
 
-  // Reads the next field; false at the end or at the first error (then ok() is false). O(1) but for varints.
+  // Reads the next field; false at the end or at the first error (then ok() is false). O(1) but for
+  // varints.
   bool Next(ProtoField* field);
 
   bool ok() const { return error_ == nullptr; }
-  const char* error() const { return error_; }               // null when ok
+  const char* error() const { return error_; }                // null when ok
   size_t offset() const { return file_offset_ + position_; }  // of the next byte, in the file
 
  private:

@@ -23,8 +23,8 @@ absl::StatusOr<std::shared_ptr<const SentencePieceNormalizer>> MakeNormalizer(
   absl::StatusOr<Charsmap> charsmap = Charsmap::Parse(spec.precompiled_charsmap);
   if (!charsmap.ok()) {
     return absl::Status(charsmap.status().code(),
-                        absl::StrCat(AbslView(name), ": ", where, ".precompiled_charsmap: ",
-                                     charsmap.status().message()));
+                        absl::StrCat(AbslView(name), ": ", where,
+                                     ".precompiled_charsmap: ", charsmap.status().message()));
   }
   return std::make_shared<const SentencePieceNormalizer>(spec, *std::move(charsmap),
                                                          whitespace_as_suffix, user_pieces);
@@ -39,8 +39,8 @@ std::string DescribeNormalizer(const SentencePieceSpec& spec, const SentencePiec
   return description.append(n.precompiled_charsmap);
 }
 
-// Control pieces are special added tokens; user-defined pieces are added tokens unless they are content, which the model
-// itself matches, in any text.
+// Control pieces are special added tokens; user-defined pieces are added tokens unless they are
+// content, which the model itself matches, in any text.
 absl::StatusOr<Vocabulary> MakeVocabulary(const SentencePieceSpec& spec, const PieceTable& table,
                                           const SentencePieceOptions& options) {
   std::vector<std::string> tokens(spec.pieces.size());
@@ -77,8 +77,8 @@ absl::StatusOr<Vocabulary> MakeVocabulary(const SentencePieceSpec& spec, const P
 
 PostProcessor MakeTemplate(const SpecialIds& special, const SentencePieceOptions& options) {
   const bool bos = options.add_bos.value_or(true) && special.bos.has_value();
-  const bool eos = options.add_eos.value_or(!options.add_bos.has_value() && !bos) &&
-                   special.eos.has_value();
+  const bool eos =
+      options.add_eos.value_or(!options.add_bos.has_value() && !bos) && special.eos.has_value();
   using Kind = TemplatePart::Kind;
   PostProcessor post;
   const auto around = [&](std::vector<TemplatePart>* parts, Kind text, int32_t type_id) {

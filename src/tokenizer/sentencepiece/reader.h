@@ -23,8 +23,8 @@ struct SentencePieceOptions {
   UnigramArithmetic arithmetic = UnigramArithmetic::kClassic;
   DummyPrefix dummy_prefix = DummyPrefix::kEveryRun;
   std::vector<std::string> content_tokens;  // LoadOptions::content_tokens
-  // Special tokens of add_special_tokens. None: BOS if the model has one, else EOS if it has one, which is what
-  // Llama, Gemma and Mistral, and T5 do; a `.model` file does not say.
+  // Special tokens of add_special_tokens. None: BOS if the model has one, else EOS if it has one,
+  // which is what Llama, Gemma and Mistral, and T5 do; a `.model` file does not say.
   std::optional<bool> add_bos, add_eos;
 };
 

@@ -139,8 +139,9 @@ void DecoderStage::Decode(std::vector<std::string>* tokens) const {
 }
 
 void DecoderStage::Describe(std::string* out) const {
-  out->append(strips_all_leading_ ? "sentencepiece.all" : strips_first_space_ ? "sentencepiece.one"
-                                                                              : "sentencepiece");
+  out->append(strips_all_leading_   ? "sentencepiece.all"
+              : strips_first_space_ ? "sentencepiece.one"
+                                    : "sentencepiece");
 }
 
 }  // namespace penstock::internal::spm

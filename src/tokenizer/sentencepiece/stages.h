@@ -25,14 +25,16 @@ namespace penstock::internal::spm {
 
 // When a run of text gets the dummy prefix of the model.
 enum class DummyPrefix : uint8_t {
-  kEveryRun,   // also after a control token: what encoding the runs one by one gives (Hugging Face's "legacy", llama.cpp)
-  kFirstRun,   // only where the text begins
+  // After a control token too: what encoding the runs one by one gives (Hugging Face's "legacy",
+  // llama.cpp).
+  kEveryRun,
+  kFirstRun,  // only where the text begins
 };
 
 class NormalizerStage : public Normalizer {
  public:
-  NormalizerStage(std::shared_ptr<const SentencePieceNormalizer> normalizer, std::string description,
-                  DummyPrefix dummy_prefix)
+  NormalizerStage(std::shared_ptr<const SentencePieceNormalizer> normalizer,
+                  std::string description, DummyPrefix dummy_prefix)
       : normalizer_(std::move(normalizer)),
         description_(std::move(description)),
         dummy_prefix_(dummy_prefix) {}
@@ -47,11 +49,13 @@ class NormalizerStage : public Normalizer {
   DummyPrefix dummy_prefix_;
 };
 
-// Cuts a run before and after its space symbols where no piece reaches across. Never changes a token: it makes pieces
-// small, and where the normalizer agrees they are safe cuts. For BPE; unigram sums run through the whole text.
+// Cuts a run before and after its space symbols where no piece reaches across. Never changes a
+// token: it makes pieces small, and where the normalizer agrees they are safe cuts. For BPE;
+// unigram sums run through the whole text.
 class WordBoundaries : public PreTokenizer {
  public:
-  // REQUIRES: the space symbol is a known piece or byte fallback is on (unknown neighbours would join across a cut).
+  // REQUIRES: the space symbol is a known piece or byte fallback is on (unknown neighbours would
+  // join across a cut).
   WordBoundaries(std::string_view space, std::shared_ptr<const BpeModel> model)
       : space_(space), model_(std::move(model)) {}
 
@@ -80,11 +84,13 @@ class SharedModel : public Model {
   std::shared_ptr<const Model> model_;
 };
 
-// Spellings that DecoderStage understands: control pieces are empty, byte pieces are 0xFF and the byte.
+// Spellings that DecoderStage understands: control pieces are empty, byte pieces are 0xFF and the
+// byte.
 std::vector<std::string> DecoderSpellings(const SentencePieceSpec& spec);
 
-// Space symbols become spaces, the dummy prefix goes, runs of byte pieces become characters (U+FFFD for each byte that
-// is none). Source: SentencePieceProcessor::Decode, sentencepiece 0.1.97 to 0.2.3.
+// Space symbols become spaces, the dummy prefix goes, runs of byte pieces become characters (U+FFFD
+// for each byte that is none). Source: SentencePieceProcessor::Decode, sentencepiece 0.1.97 to
+// 0.2.3.
 class DecoderStage : public Decoder {
  public:
   DecoderStage(const SentencePieceSpec& spec,

@@ -2,10 +2,10 @@
 //
 // The user-defined pieces of a SentencePiece model: matched as units, the longest at each place.
 //
-//   size_t n = user_pieces.MatchLength(rest_of_text, UserPieceMode::kAll);      // 0: none begins here
+//   size_t n = user_pieces.MatchLength(rest, UserPieceMode::kAll);      // 0: none begins here
 //
-// Whoever wrote the text decides which count (issue of provenance): in plain text only those that are content, that is
-// white space only or named by the caller; the others are control pieces.
+// Whoever wrote the text decides which count (issue of provenance): in plain text only those that
+// are content, that is white space only or named by the caller; the others are control pieces.
 // Source: PrefixMatcher::PrefixMatch, sentencepiece 0.2.3. Immutable; safe to share.
 #ifndef PENSTOCK_SRC_TOKENIZER_SENTENCEPIECE_USER_PIECES_H_
 #define PENSTOCK_SRC_TOKENIZER_SENTENCEPIECE_USER_PIECES_H_
@@ -31,12 +31,14 @@ class UserPieces {
     for (const auto& [text, content] : pieces) {
       if (text.empty()) continue;
       keys.emplace_back(text, content ? 1 : 0);
+      longest_ = text.size() > longest_ ? text.size() : longest_;
       begins_[static_cast<unsigned char>(text[0])] = true;
     }
     trie_ = std::make_shared<PieceTrie>(PieceTrie::Build(std::move(keys)));
   }
 
   bool empty() const { return trie_->empty(); }
+  size_t longest() const { return longest_; }  // bytes
   bool Begins(char byte) const { return begins_[static_cast<unsigned char>(byte)]; }
 
   // Length of the longest piece that `text` begins with and that counts in `mode`; 0: none.
@@ -53,6 +55,7 @@ class UserPieces {
 
  private:
   std::shared_ptr<const PieceTrie> trie_;  // value: 1 content, 0 control
+  size_t longest_ = 0;
   bool begins_[256] = {};
 };
 

@@ -9,7 +9,8 @@
 
 namespace penstock::internal::spm {
 
-// Bytes of the well-formed UTF-8 character that `text` begins with (Unicode table 3-7); 0 if there is none.
+// Bytes of the well-formed UTF-8 character that `text` begins with (Unicode table 3-7); 0 if there
+// is none.
 inline size_t ValidUtf8Length(std::string_view text) {
   const auto at = [text](size_t i) { return static_cast<unsigned char>(text[i]); };
   const auto trails = [&](size_t i) { return i < text.size() && (at(i) & 0xC0) == 0x80; };

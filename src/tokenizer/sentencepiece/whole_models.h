@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The two algorithms of SentencePiece that do not segment: whole words, and single characters. What is no piece is
-// unknown.
+// The two algorithms of SentencePiece that do not segment: whole words, and single characters. What
+// is no piece is unknown.
 //
 //   WordModel(table).Encode("▁hello▁world", false, &tokens);      // two tokens
 //   CharModel(table).Encode("▁hello", false, &tokens);            // six
 //
-// Source: word::Model, character::Model, SplitIntoWords, sentencepiece 0.2.3. Immutable; safe to share.
+// Source: word::Model, character::Model, SplitIntoWords, sentencepiece 0.2.3. Immutable; safe to
+// share.
 #ifndef PENSTOCK_SRC_TOKENIZER_SENTENCEPIECE_WHOLE_MODELS_H_
 #define PENSTOCK_SRC_TOKENIZER_SENTENCEPIECE_WHOLE_MODELS_H_
 
