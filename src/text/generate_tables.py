@@ -11,7 +11,7 @@ Only facts of the Unicode Character Database enter the output (Unicode License v
 https://www.unicode.org/license.txt); the packages are one way to get at them:
   @unicode/unicode-X (npm)  general category, scripts, binary properties, break properties, case
   unicodedata2 (PyPI)       decompositions, combining classes, East Asian width
-  regex (PyPI)              Indic_Conjunct_Break; and a second opinion on all the others
+  regex (PyPI)              which Indic_Conjunct_Break; and a second opinion on all the others
 Where two packages know a property, they are compared and a difference stops the run.
 Why four versions: README.md, "Which Unicode version".
 """
@@ -351,25 +351,42 @@ def lower_tables(ucd, header, w):
             lambda r: "{0x%X,0x%X,%d,%d}" % r, 16)
 
 
+INCB = ["None", "Consonant", "Linker", "Extend"]
+
+
+def conjunct_breaks(ucd, version, gcb):
+    """Indic_Conjunct_Break: the package has its members, not which is which."""
+    incb = [0] * MAX
+    linkers = regex_set(r"\p{InCB=Linker}")
+    if version == REGEX:  # until 16.0 six scripts had conjuncts
+        six = set()
+        for name in ("Bengali", "Devanagari", "Gujarati", "Malayalam", "Oriya", "Telugu"):
+            six |= members(ucd.raw[version]["Script=" + name])
+        linkers &= six
+    for c in ucd.binary(version, "InCB"):
+        extends = gcb[c] in (GCB.index("Extend"), GCB.index("ZWJ"))
+        incb[c] = 2 if c in linkers else 3 if extends else 1
+    return incb
+
+
 def break_tables(ucd, header):
     w = Writer("break_tables.cc", "grapheme, word and sentence break, East Asian width.")
     w.line('#include "text/unicode_tables.h"\n\nnamespace penstock::internal {\n')
-    gcb = ucd.enumerated(MAIN, "Grapheme_Cluster_Break", GCB)
-    wb = ucd.enumerated(MAIN, "Word_Break", WB)
-    sb = ucd.enumerated(MAIN, "Sentence_Break", SB)
-    for short, names, values in (("GCB", GCB, gcb), ("WB", WB, wb), ("SB", SB, sb)):
-        for i, name in enumerate(names):
+    values = {}
+    for v in (REGEX, MAIN):
+        values[v] = (ucd.enumerated(v, "Grapheme_Cluster_Break", GCB),
+                     ucd.enumerated(v, "Word_Break", WB), ucd.enumerated(v, "Sentence_Break", SB),
+                     conjunct_breaks(ucd, v, ucd.enumerated(v, "Grapheme_Cluster_Break", GCB)))
+    names = (("GCB", GCB), ("WB", WB), ("SB", SB), ("InCB", INCB))
+    for (short, members_of), points in zip(names, values[MAIN]):
+        for i, name in enumerate(members_of):
             if i:
-                check_equal(short + " " + name, [c for c in range(MAX) if values[c] == i],
+                check_equal(short + " " + name, [c for c in range(MAX) if points[c] == i],
                             regex_set(r"\p{%s=%s}" % (short, name)))
-    pict = ucd.binary(MAIN, "Extended_Pictographic")
-    check_equal("Extended_Pictographic", pict, regex_set(r"\p{Extended_Pictographic}"))
-    incb = [0] * MAX
-    for i, name in enumerate(("None", "Consonant", "Linker", "Extend")):
-        if i:
-            for c in regex_set(r"\p{InCB=%s}" % name):
-                incb[c] = i
-    check_equal("InCB", [c for c in range(MAX) if incb[c]], ucd.binary(MAIN, "InCB"))
+    check_equal("Extended_Pictographic", ucd.binary(MAIN, "Extended_Pictographic"),
+                regex_set(r"\p{Extended_Pictographic}"))
+    gcb, wb, sb, incb = values[REGEX]
+    pict = ucd.binary(REGEX, "Extended_Pictographic")
     east = [EAW.index(unicodedata2.east_asian_width(chr(c))) for c in range(MAX)]
     rows, leaf = {}, []
     for c in range(MAX):

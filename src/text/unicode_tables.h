@@ -47,10 +47,10 @@ extern const LowerRange kLowerRanges[185];
 struct BreakRecord {
   uint8_t grapheme, word, sentence, conjunct, pictographic, width;
 };
-extern const BreakRecord kBreakRecords[112];
+extern const BreakRecord kBreakRecords[111];
 inline constexpr int kBreakShift = 8;
 extern const uint8_t kBreakIndex[4352];
-extern const uint8_t kBreakLeaf[44544];
+extern const uint8_t kBreakLeaf[44800];
 struct NormalizationRecord {
   uint16_t canonical, compatible;
   uint8_t canonical_units, compatible_units, combining_class, flags;
