@@ -9,7 +9,7 @@
 // For text that arrives in pieces, feed a breaker one character at a time:
 //
 //   SentenceBreaker breaker;
-//   for (each character c at byte pos) for (size_t at : breaker.Push(c, pos)) /* sentence border */;
+//   for (each character c at byte pos) for (size_t at : breaker.Push(c, pos)) /* border at `at` */;
 //   for (size_t at : breaker.Finish()) …       // what only the end of the text decides
 //
 // A breaker looks at each character once, holds O(1) state and allocates nothing; it is a plain
