@@ -38,14 +38,15 @@ one() {
   fi
 }
 
-# The number of an attribute of the JUnit file of a ctest run.
-junit() {
-  tr '\n\t' '  ' <"$1" | sed -n "s/.*<testsuite [^>]*$2=\"\([0-9]*\)\".*/\1/p"
-}
-
-# Why tests were skipped, one line a test: the line after "file:line: Skipped".
+# Why tests were skipped, one line a test: what stands after gtest's "file:line: Skipped", else the last line of output.
 collect_reasons() {
-  awk '/: Skipped$/ { getline; if ($0 != "") print }' "$1/Testing/Temporary/LastTest.log" >>"$reasons"
+  awk '/^[0-9]+\/[0-9]+ Testing: / { why = ""; last = ""; open = 0 }
+       /^Output:$/ { open = 1; next }
+       /^<end of output>$/ { open = 0 }
+       open && said { why = $0; said = 0 }
+       open && /: Skipped$/ { said = 1 }
+       open && !/^(-+)?$/ { last = $0 }
+       /^Test Skipped\.$/ { print why != "" ? why : last }' "$1/Testing/Temporary/LastTest.log" >>"$reasons"
 }
 
 # What a person who asked for a few tests wants to see: their own output, without the frame around it.
@@ -60,24 +61,25 @@ tests() {
   folder=$2
   verbose=$3
   shift 3
-  xml=$folder/junit.xml
-  rm -f "$xml"
   status=0
-  $run_under ctest --test-dir "$folder" -j "$jobs" --output-junit "$xml" --no-tests=error --output-on-failure $verbose "$@" \
+  $run_under ctest --test-dir "$folder" -j "$jobs" --no-tests=error --output-on-failure $verbose "$@" \
     >"$folder/ctest.log" 2>&1 || status=$?
-  if [ ! -s "$xml" ]; then
+  run=$(sed -n 's/.* tests failed out of \([0-9]*\)$/\1/p' "$folder/ctest.log")
+  if [ -z "$run" ]; then
     cat "$folder/ctest.log"
     failed=$((failed + 1))
     say "-- $name: FAILED ($(clock))"
     return 0
   fi
-  run=$(junit "$xml" tests)
-  bad=$(junit "$xml" failures)
-  skip=$(($(junit "$xml" skipped) + $(junit "$xml" disabled)))
+  # The lists at the end: "	 12 - name (Skipped)", "	 13 - name (Failed)", "	 14 - name (Not Run)".
+  skip=$(grep -cE '^[[:space:]]+[0-9]+ - .* \((Skipped|Disabled)\)$' "$folder/ctest.log" || true)
+  bad=$(grep -cE '^[[:space:]]+[0-9]+ - .* \([A-Za-z ]+\)$' "$folder/ctest.log" || true)
+  bad=$((bad - skip))
   collect_reasons "$folder"
   if [ "$status" != 0 ]; then
     [ "$bad" != 0 ] || bad=1
-    grep -vE '^ *(Start +[0-9]+:|[0-9]+/[0-9]+ .* (Passed|\*\*\*Skipped) )' "$folder/ctest.log" || true
+    grep -vE '^ *(Start +[0-9]+:|[0-9]+/[0-9]+ .* (Passed|\*\*\*Skipped) |[0-9]+: (Test|Working Dir)|test [0-9]+$)' \
+      "$folder/ctest.log" || true
   elif [ -n "$verbose" ]; then
     own_output <"$folder/ctest.log"
   fi
