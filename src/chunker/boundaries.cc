@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// FindBoundaries and SplitSentences: the finder over a whole text.
+#include "chunker/boundary_finder.h"
+#include "penstock/chunker/boundary.h"
+
+namespace penstock {
+namespace {
+
+// No budget here, so no unit is too long; the limit only bounds what one decision looks back at.
+constexpr size_t kNoLimit = static_cast<size_t>(-1) / 4;
+
+std::vector<internal::Candidate> FindCandidates(std::string_view text,
+                                                const BoundaryOptions& options) {
+  std::vector<internal::Candidate> candidates;
+  std::vector<internal::Heading> headings;
+  internal::BoundaryFinder finder(options, kNoLimit);
+  finder.Scan(text, 0, /*at_end=*/true, &candidates, &headings);
+  return candidates;
+}
+
+bool IsSpace(char32_t c) {
+  const internal::CharClass cls = internal::ClassifyChar(c);
+  return cls == internal::CharClass::kSpace || cls == internal::CharClass::kNewline;
+}
+
+}  // namespace
+
+std::vector<Boundary> FindBoundaries(std::string_view text, const BoundaryOptions& options) {
+  std::vector<Boundary> boundaries;
+  if (text.empty()) return boundaries;
+  for (const internal::Candidate& c : FindCandidates(text, options)) {
+    if (c.next_begin < text.size()) boundaries.push_back({c.next_begin, c.unit, c.score});
+  }
+  boundaries.push_back({text.size(), Unit::kDocument, 255});
+  return boundaries;
+}
+
+std::vector<ByteRange> SplitSentences(std::string_view text, const BoundaryOptions& options) {
+  std::vector<ByteRange> sentences;
+  size_t begin = 0;
+  const auto add = [&](size_t end) {
+    while (begin < end) {
+      const internal::DecodedChar c = internal::DecodeUtf8(text, begin);
+      if (!IsSpace(c.code_point)) break;
+      begin += c.size;
+    }
+    while (begin < end) {
+      const internal::CharBefore c = internal::DecodeBefore(text, end, begin);
+      if (!IsSpace(c.code_point)) break;
+      end = c.begin;
+    }
+    if (begin < end) sentences.push_back({begin, end});
+  };
+  for (const internal::Candidate& c : FindCandidates(text, options)) {
+    add(c.content_end);
+    begin = c.next_begin;
+  }
+  add(text.size());
+  return sentences;
+}
+
+}  // namespace penstock

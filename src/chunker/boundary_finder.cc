@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "chunker/boundary_finder.h"
+
+#include <algorithm>
+
+#include "chunker/scan.h"
+#include "text/utf8.h"
+
+namespace penstock::internal {
+
+BoundaryFinder::BoundaryFinder(const BoundaryOptions& options, size_t max_unit_bytes)
+    : options_(options),
+      max_unit_bytes_(std::max(max_unit_bytes, 2 * kLookahead)),
+      option_language_(LanguageFromTag(options.language)) {}
+
+void BoundaryFinder::Rebase(size_t base) {
+  const size_t shift = base_ - base;  // modulo 2^64: positions before the base are only subtracted
+  pos_ += shift;
+  unit_begin_ += shift;
+  line_begin_ += shift;
+  if (region_end_ != 0) region_end_ += shift;
+  pending_end_ += shift;
+  language_unit_ += shift;
+  base_ = base;
+}
+
+void BoundaryFinder::Scan(std::string_view held, size_t base, bool at_end,
+                          std::vector<Candidate>* candidates, std::vector<Heading>* headings) {
+  Rebase(base);
+  held_ = held;
+  at_end_ = at_end;
+  candidates_ = candidates;
+  headings_ = headings;
+  if (!started_) {
+    if (!at_end && held.size() < kLookahead) return;
+    s_ = held.substr(0, kLookahead);
+    StartText();
+    started_ = true;
+  }
+  for (;;) {
+    const size_t i =
+        in_fence_ ? std::min(held.find('\n', pos_), held.size()) : FindEvent(held, pos_);
+    if (i > unit_begin_ + max_unit_bytes_) {
+      // Certain as soon as the text goes past the limit: no event before it is left.
+      if (held.size() - unit_begin_ < max_unit_bytes_ + kLookahead && !at_end) {
+        pos_ = std::max(pos_, std::min(i, unit_begin_ + max_unit_bytes_));
+        return;
+      }
+      ForceLongUnit(unit_begin_ + max_unit_bytes_);
+      continue;
+    }
+    if (i >= held.size()) {
+      pos_ = std::max(pos_, held.size());
+      return;
+    }
+    if (!at_end && i + kLookahead > held.size()) {
+      pos_ = i;
+      return;
+    }
+    s_ = held.substr(0, i + kLookahead);
+    pos_ = HandleEvent(i);
+  }
+}
+
+// Cuts after the last white space within the last quarter KiB before `limit`, else at the last
+// code point border; packing subdivides such units further anyway.
+void BoundaryFinder::ForceLongUnit(size_t limit) {
+  size_t cut = limit;
+  while (cut > limit - 4 && IsUtf8Continuation(held_[cut])) --cut;
+  for (size_t i = cut; i > limit - 256; --i) {
+    if (held_[i - 1] == ' ' || held_[i - 1] == '\n') {
+      cut = i;
+      break;
+    }
+  }
+  Emit(cut, cut, cut, Unit::kWord, 1);
+  pos_ = std::max(pos_, cut);
+}
+
+void BoundaryFinder::StartText() {
+  int newlines = 0;
+  size_t line_start = 0;
+  const size_t n = SkipGap(0, &newlines, &line_start);
+  BeginLine(ClassifyLine(line_start, n, /*after_blank=*/true), n);
+  pos_ = n;
+}
+
+size_t BoundaryFinder::HandleEvent(size_t i) {
+  const DecodedChar c = DecodeUtf8(s_, i);
+  if (in_fence_) return HandleNewline(i);
+  switch (ClassifyChar(c.code_point)) {
+    case CharClass::kNewline:
+      return HandleNewline(i);
+    case CharClass::kPeriod:
+    case CharClass::kBang:
+    case CharClass::kFullStop:
+    case CharClass::kEllipsis:
+      return HandleTerminator(i);
+    case CharClass::kOpen:
+    case CharClass::kQuote:
+      return HandleOpen(i, c.code_point, c.size);
+    case CharClass::kClose:
+      return c.code_point == ')' ? HandleMarker(i) : i + c.size;
+    case CharClass::kContinue:
+      return IsColonFullStop(i) ? HandleTerminator(i) : i + c.size;
+    default:
+      break;
+  }
+  if (c.code_point == 0x2022) return HandleBullet(i);
+  if (c.code_point == 0x1361 && IsColonFullStop(i)) return HandleTerminator(i);
+  return i + c.size;
+}
+
+CharClass BoundaryFinder::ClassAt(size_t i, size_t* size) const {
+  const DecodedChar c = DecodeUtf8(s_, i);
+  *size = c.size;
+  return ClassifyChar(c.code_point);
+}
+
+void BoundaryFinder::Emit(size_t content_end, size_t line_start, size_t next, Unit unit,
+                          uint8_t score) {
+  candidates_->push_back({base_ + content_end, base_ + line_start, base_ + next, unit, score});
+  unit_begin_ = next;
+  if (region_end_ <= next) region_end_ = 0;
+  if (unit >= Unit::kParagraph) list_ = ListState();
+}
+
+}  // namespace penstock::internal

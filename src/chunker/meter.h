@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Meter: how many tokens any stretch of a text has, from as few encodings as possible.
+//
+//   Meter meter(tokenizer, safe_cuts);
+//   meter.SetText(held, base);
+//   meter.Cover(0, 65536);                  // one encoding, kept
+//   meter.Count(20, 90);                    // two look-ups
+//   meter.Ids(20, 90, &ids);                // a copy; == tokenizer->EncodeIds([20, 90))
+//
+// Where both ends are safe cuts of the kept encoding, counts and ids are slices of it: exact by the
+// contract of SafeCut. Elsewhere Ids() encodes the stretch itself. Count() re-encodes only from a
+// few safe cuts before the end (after the begin): exact for engines whose cuts depend on nearby
+// text only, and never trusted for a chunk: what is emitted comes from Ids().
+//
+// Thread-compatible: const calls may run concurrently, others need external synchronization.
+#ifndef PENSTOCK_SRC_CHUNKER_METER_H_
+#define PENSTOCK_SRC_CHUNKER_METER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "penstock/tokenizer.h"
+
+namespace penstock::internal {
+
+class Meter {
+ public:
+  // use_safe_cuts: false for a tokenizer that knows none; then every count is an encoding.
+  Meter(const Tokenizer* tokenizer, bool use_safe_cuts)
+      : tokenizer_(tokenizer), use_safe_cuts_(use_safe_cuts) {}
+
+  // `held` is the text from byte `base` on. Keeps the encoding made before.
+  void SetText(std::string_view held, size_t base) {
+    held_ = held;
+    base_ = base;
+  }
+
+  // Makes [begin, end) part of the kept encoding; encodes [begin, preferred_end) when it is not.
+  // REQUIRES: end <= preferred_end; all within the text.
+  void Cover(size_t begin, size_t end, size_t preferred_end);
+
+  // Tokens of [begin, end) encoded alone. REQUIRES: begin <= end, within the text.
+  size_t Count(size_t begin, size_t end);
+
+  // Whether Count() is a difference of two safe cuts.
+  bool IsSlice(size_t begin, size_t end) const;
+
+  // EncodeIds([begin, end)). Returns whether they are a slice.
+  bool Ids(size_t begin, size_t end, std::vector<TokenId>* ids);
+
+  bool use_safe_cuts() const { return use_safe_cuts_; }
+  uint64_t encoded_bytes() const { return encoded_bytes_; }
+
+ private:
+  // Safe cuts around the edges of an unsafe stretch that are re-encoded.
+  static constexpr size_t kMargin = 4;
+
+  std::string_view Text(size_t begin, size_t end) const {
+    return held_.substr(begin - base_, end - begin);
+  }
+  size_t CountDirectly(size_t begin, size_t end);
+  // Index into cuts_ of the last cut at or before `byte`; window_begin_ is cut 0.
+  size_t CutAtOrBefore(size_t byte) const;
+  bool InWindow(size_t begin, size_t end) const {
+    return have_window_ && window_begin_ <= begin && end <= window_end_;
+  }
+  size_t TailCount(size_t cut_index, size_t end);
+
+  const Tokenizer* tokenizer_;
+  bool use_safe_cuts_;
+  std::string_view held_;
+  size_t base_ = 0;
+  bool have_window_ = false;
+  size_t window_begin_ = 0;
+  size_t window_end_ = 0;
+  std::vector<TokenId> ids_;
+  std::vector<SafeCut> cuts_;  // relative to window_begin_, both ends included
+  // The last tail and head that were encoded: packing asks for the same ones again and again.
+  size_t tail_begin_ = 0, tail_end_ = 0, tail_count_ = 0;
+  size_t head_begin_ = 0, head_end_ = 0, head_count_ = 0;
+  uint64_t encoded_bytes_ = 0;
+};
+
+}  // namespace penstock::internal
+
+#endif  // PENSTOCK_SRC_CHUNKER_METER_H_

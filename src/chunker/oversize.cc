@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Units larger than the budget: down the hierarchy until something fits.
+#include <algorithm>
+
+#include "chunker/session.h"
+#include "chunker/subunits.h"
+#include "text/utf8.h"
+
+namespace penstock::internal {
+namespace {
+
+// Largest k with count(ends[k]) <= budget by interpolation between what is known, or npos.
+// `tolerance` below the budget is near enough. Deterministic; about log n counts.
+template <class CountTo>
+size_t SearchFit(size_t begin, const std::vector<size_t>& ends, size_t budget, size_t tolerance,
+                 CountTo count_to) {
+  size_t low = 0;  // ends[low - 1] fits; 0: nothing known to fit
+  size_t low_count = 0;
+  size_t high = ends.size() - 1;  // taken not to fit, unless it turns out to
+  size_t high_count = count_to(ends[high]);
+  if (high_count <= budget) return high;
+  for (size_t step = 0; low < high; ++step) {
+    if (low > 0 && low_count + tolerance >= budget) break;
+    const size_t low_byte = low == 0 ? begin : ends[low - 1];
+    size_t middle = (low + high) / 2;
+    if (step % 3 != 2 && high_count > low_count) {
+      const double share =
+          static_cast<double>(budget - low_count) / static_cast<double>(high_count - low_count);
+      const size_t byte =
+          low_byte + static_cast<size_t>(share * static_cast<double>(ends[high] - low_byte));
+      const auto after = std::upper_bound(ends.begin() + static_cast<std::ptrdiff_t>(low),
+                                          ends.begin() + static_cast<std::ptrdiff_t>(high), byte);
+      const size_t guess = static_cast<size_t>(after - ends.begin());
+      middle = std::clamp(guess == 0 ? 0 : guess - 1, low, high - 1);
+    }
+    const size_t count = count_to(ends[middle]);
+    if (count <= budget) {
+      low = middle + 1;
+      low_count = count;
+    } else {
+      high = middle;
+      high_count = count;
+    }
+  }
+  return low == 0 ? static_cast<size_t>(-1) : low - 1;
+}
+
+}  // namespace
+
+// The next core begins inside a unit: nothing before it is a whole one to overlap with.
+void Session::EnterUnit(size_t begin, Unit unit) {
+  core_begin_ = begin;
+  inside_unit_ = true;
+  cuts_[0].counted = false;
+  past_.assign(1, {begin, unit, 1, 0, false});
+}
+
+// Cuts [core_begin_, cuts_[0]), which does not fit, as late as the budget and as strongly as
+// min_fill allow.
+bool Session::Oversize(Chunk* chunk) {
+  const size_t begin = core_begin_;
+  const size_t unit_end = cuts_[0].byte;
+  CoverFor(begin, 0);
+  const auto count_to = [&](size_t end) { return Count(begin, end); };
+  size_t reach = begin + std::max<size_t>(64, 4 * rep_->budget);
+  while (reach < unit_end && Count(begin, reach) <= rep_->budget) reach += reach - begin;
+  reach = std::min(reach, unit_end);
+
+  const std::string_view text = Text(begin, unit_end);
+  std::vector<size_t> ends;  // of graphemes, absolute
+  size_t i = 0;
+  while (begin + i < reach) ends.push_back(begin + (i = GraphemeEnd(text, i)));
+  const size_t tolerance = rep_->budget / 128;
+  size_t fit = SearchFit(begin, ends, rep_->budget, tolerance, count_to);
+  const size_t none = static_cast<size_t>(-1);
+
+  chunk->oversize_unit = true;
+  chunk->over_budget = false;
+  while (fit != none) {
+    size_t end = ends[fit];
+    Unit unit = Unit::kGrapheme;
+    if (end == unit_end) unit = cuts_[0].unit;
+    const size_t fill =
+        static_cast<size_t>(rep_->options.min_fill * static_cast<double>(end - begin));
+    for (const Unit level : {Unit::kLine, Unit::kClause, Unit::kWord}) {
+      if (end == unit_end) break;
+      if (level == Unit::kLine && cuts_[0].unit != Unit::kCodeFence) continue;
+      const size_t p = LastBoundary(text, 0, end - begin, level);
+      const size_t least = level == Unit::kWord ? fill / 2 : fill;
+      if (p <= least || !std::binary_search(ends.begin(), ends.end(), begin + p)) continue;
+      end = begin + p;
+      unit = level;
+      break;
+    }
+    meter_.Ids(begin, end, &chunk->ids);
+    if (chunk->ids.size() <= rep_->budget) {
+      if (end == unit_end) {  // counts and ids disagreed: it fits after all
+        chunk->oversize_unit = inside_unit_;
+        Fill(begin, end, unit, cuts_[0].score, chunk);
+        inside_unit_ = false;
+        Forget(0);
+        return true;
+      }
+      Fill(begin, end, unit, 1, chunk);
+      EnterUnit(end, unit);
+      return true;
+    }
+    fit = fit == 0 ? none : fit - 1;
+  }
+
+  // One grapheme is larger than the budget: code points.
+  ends.clear();
+  const size_t cluster_end = GraphemeEnd(text, 0);
+  for (i = 0; i < cluster_end;) ends.push_back(begin + (i += DecodeUtf8(text, i).size));
+  fit = SearchFit(begin, ends, rep_->budget, 0, count_to);
+  for (;; --fit) {
+    if (fit == none) fit = 0;
+    meter_.Ids(begin, ends[fit], &chunk->ids);
+    if (chunk->ids.size() <= rep_->budget || fit == 0) break;
+  }
+  chunk->over_budget = chunk->ids.size() > rep_->budget;
+  const size_t end = ends[fit];
+  const bool last = end == unit_end;
+  const Unit weak = end == begin + cluster_end ? Unit::kGrapheme : Unit::kCodePoint;
+  Fill(begin, end, last ? cuts_[0].unit : weak, last ? cuts_[0].score : 1, chunk);
+  if (last) {
+    past_.clear();
+    inside_unit_ = false;
+    Forget(0);
+  } else {
+    EnterUnit(end, weak);
+  }
+  return true;
+}
+
+}  // namespace penstock::internal

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Session: one text on its way to chunks; the engine behind Split() and ChunkStream.
+//
+//   Session session(rep);
+//   session.SetText(held, base, at_end);
+//   while (session.Next(&chunk)) …          // false: more text is needed, or all is out
+//
+// What is emitted depends on the text only: every decision is a function of counts of stretches of
+// it, and waits until no further text can change it.
+// Thread-compatible: const calls may run concurrently, others need external synchronization.
+#ifndef PENSTOCK_SRC_CHUNKER_SESSION_H_
+#define PENSTOCK_SRC_CHUNKER_SESSION_H_
+
+#include <cstddef>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "chunker/boundary_finder.h"
+#include "chunker/meter.h"
+#include "chunker/rep.h"
+
+namespace penstock::internal {
+
+// A place where a chunk may end.
+struct Cut {
+  size_t byte = 0;
+  Unit unit = Unit::kSentence;
+  uint8_t score = 0;
+  size_t unit_tokens = 0;  // without safe cuts: tokens of the unit that ends here, counted once
+  bool counted = false;
+};
+
+class Session {
+ public:
+  explicit Session(const Chunker::Rep* rep);
+
+  // REQUIRES: base <= needed_from(); held extends what was given before.
+  void SetText(std::string_view held, size_t base, bool at_end);
+
+  // The next chunk, if it can be known.
+  bool Next(Chunk* chunk);
+
+  // Absolute position of the first byte that will be looked at again.
+  size_t needed_from() const;
+
+  uint64_t encoded_bytes() const { return meter_.encoded_bytes(); }
+
+ private:
+  size_t text_end() const { return base_ + held_.size(); }
+  std::string_view Text(size_t begin, size_t end) const {
+    return held_.substr(begin - base_, end - begin);
+  }
+  bool EnsureCut(size_t index);
+  void AddCuts();
+  void AddCut(size_t byte, Unit unit, uint8_t score);
+  size_t CutByte(const Candidate& candidate) const;
+  size_t Count(size_t begin, size_t end);      // exact but for Meter::Count()'s caveat
+  size_t CountUpTo(size_t begin, size_t end);  // may stop above the budget
+  void CoverFor(size_t begin, size_t index);
+  size_t OverlapBegin();
+  bool FindLimit(size_t begin, std::vector<size_t>* counts);  // false: more text is needed
+  size_t Choose(const std::vector<size_t>& counts) const;
+  bool Emit(size_t begin, size_t index, Chunk* chunk);
+  bool Oversize(Chunk* chunk);
+  void EnterUnit(size_t begin, Unit unit);
+  void Fill(size_t begin, size_t end, Unit unit, uint8_t score, Chunk* chunk);
+  void Forget(size_t index);
+  ByteRange Trim(ByteRange range) const;
+  void SetHeadings(Chunk* chunk);
+  void Score(size_t first);
+
+  const Chunker::Rep* rep_;
+  BoundaryFinder finder_;
+  Meter meter_;
+  std::string_view held_;
+  size_t base_ = 0;
+  bool at_end_ = false;
+
+  size_t scanned_ = 0;  // the finder has seen the text up to here
+  bool scan_done_ = false;
+  std::vector<Candidate> candidates_;
+  std::vector<Heading> new_headings_;
+  std::deque<Cut> cuts_;  // after core_begin_
+  std::deque<Cut> past_;  // before or at core_begin_, for overlap; byte 0 counts as one
+  std::deque<Heading> headings_;
+  std::vector<Heading> section_;  // headings around core_begin_, outermost first
+  size_t core_begin_ = 0;
+  bool inside_unit_ = false;  // core_begin_ is within an oversize unit
+};
+
+// What a cut costs: 0 for the end of the text, 1 for the middle of a word.
+double CutCost(Unit unit, uint8_t score);
+
+}  // namespace penstock::internal
+
+#endif  // PENSTOCK_SRC_CHUNKER_SESSION_H_

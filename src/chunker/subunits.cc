@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "chunker/subunits.h"
+
+#include "chunker/char_class.h"
+#include "text/utf8.h"
+
+namespace penstock::internal {
+namespace {
+
+bool IsClauseMark(char32_t c, CharClass cls) {
+  return cls == CharClass::kContinue || cls == CharClass::kFullStop || cls == CharClass::kBang ||
+         c == 0x2013 || c == 0x2014 || c == 0xB7 || c == 0x387;
+}
+
+}  // namespace
+
+size_t GraphemeEnd(std::string_view text, size_t i) {
+  if (text[i] == '\r' && i + 1 < text.size() && text[i + 1] == '\n') return i + 2;
+  DecodedChar c = DecodeUtf8(text, i);
+  size_t end = i + c.size;
+  if (ClassifyChar(c.code_point) == CharClass::kNewline) return end;
+  bool joiner = false;
+  bool regional = c.code_point >= 0x1F1E6 && c.code_point <= 0x1F1FF;
+  while (end < text.size()) {
+    c = DecodeUtf8(text, end);
+    const bool pair = regional && c.code_point >= 0x1F1E6 && c.code_point <= 0x1F1FF;
+    const bool modifier = c.code_point >= 0x1F3FB && c.code_point <= 0x1F3FF;
+    const bool extend = ClassifyChar(c.code_point) == CharClass::kExtend;
+    if (!extend && !modifier && !pair && !joiner) break;
+    joiner = c.code_point == 0x200D;
+    regional = regional && !pair;
+    end += c.size;
+  }
+  return end;
+}
+
+size_t LastBoundary(std::string_view text, size_t from, size_t limit, Unit unit) {
+  for (size_t p = limit; p > from; --p) {
+    if (p < text.size() && IsUtf8Continuation(text[p])) continue;
+    const CharBefore before = DecodeBefore(text, p, from);
+    const CharClass cls = ClassifyChar(before.code_point);
+    size_t next_size = 0;
+    CharClass next = CharClass::kOther;
+    if (p < text.size()) {
+      const DecodedChar c = DecodeUtf8(text, p);
+      next_size = c.size;
+      next = ClassifyChar(c.code_point);
+    }
+    if (next == CharClass::kExtend || (p < text.size() && text[p] == '\n')) continue;
+    if (unit == Unit::kLine) {
+      if (text[p - 1] == '\n') return p;
+      continue;
+    }
+    const bool space_next = next == CharClass::kSpace || next == CharClass::kNewline;
+    if (unit == Unit::kClause) {
+      const bool wide = cls == CharClass::kFullStop || before.code_point >= 0x3000;
+      if (IsClauseMark(before.code_point, cls) && (space_next || wide)) return p;
+      continue;
+    }
+    if (cls == CharClass::kNewline) return p;
+    if (cls != CharClass::kSpace && space_next) return p;
+    if (cls == CharClass::kIdeograph && next == CharClass::kIdeograph) return p;
+    (void)next_size;
+  }
+  return 0;
+}
+
+}  // namespace penstock::internal
