@@ -99,8 +99,10 @@ size_t BoundaryFinder::HandleEvent(size_t i) {
     case CharClass::kOpen:
     case CharClass::kQuote:
       return HandleOpen(i, c.code_point, c.size);
-    case CharClass::kClose:
-      return c.code_point == ')' ? HandleMarker(i) : i + c.size;
+    case CharClass::kClose: {
+      const size_t after_marker = c.code_point == ')' ? HandleMarker(i) : 0;
+      return after_marker != 0 ? after_marker : i + c.size;
+    }
     case CharClass::kContinue:
       return IsColonFullStop(i) ? HandleTerminator(i) : i + c.size;
     default:
