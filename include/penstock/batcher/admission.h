@@ -122,8 +122,10 @@ class PENSTOCK_EXPORT AdmissionController {
   // The interval that runs.
   MonoTime interval_start_;
   absl::Duration interval_min_delay_ = absl::InfiniteDuration();
-  int64_t interval_completed_tokens_ = 0;
-  bool interval_idle_ = false;  // the queue was empty at some time
+  int64_t interval_dispatched_ = 0;
+  int64_t interval_dispatched_tokens_ = 0;
+  bool interval_idle_ = true;      // the queue was empty at some time
+  bool interval_limited_ = false;  // the inflow limit refused somebody
 };
 
 // How long to wait before trying again, if the refusal says so. Reads the payload that Submit and

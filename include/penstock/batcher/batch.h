@@ -67,6 +67,7 @@ class Batch {
     CompletionInfo info;
     if (!untyped_.Finish(i, result.ok() ? Outcome::kOk : Outcome::kRuntimeError, &info)) return;
     internal::FinishRequest(payload(i), std::move(result), info, untyped_.callback_executor());
+    untyped_.AfterCallback();
   }
 
   // Completes every request that has not ended with `status`. REQUIRES: !status.ok().

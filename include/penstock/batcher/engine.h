@@ -76,6 +76,7 @@ struct PENSTOCK_EXPORT EngineActions {
   struct Released {
     BatchId id;
     ReleaseReason reason;
+    MonoTime at;
     size_t begin, end;       // its requests: items[begin, end)
     int64_t tokens;          // sum over its requests
     int64_t padded_tokens;   // longest × rows, padding rows included
@@ -196,6 +197,7 @@ class PENSTOCK_EXPORT BatchEngine {
   bool idle() const;        // nothing queued, nothing in flight
   bool slot_free() const;   // a batch could leave now
   uint64_t queued() const;  // without places that are reserved and not filled yet
+  int64_t places() const;   // with them. Thread-safe
   // Predicted delay until a newcomer of this priority would leave; zero while nothing was measured.
   absl::Duration PredictQueueDelay(MonoTime now, int priority = 0) const;
   absl::Duration PredictBatchTime(size_t requests, int64_t tokens) const;

@@ -30,10 +30,10 @@ enum class Outcome : uint8_t {
   kRuntimeDropped,  // kInternal: the batch died without completing it
   kCancelled,       // kCancelled: Cancel() returned true
   kExpired,         // kDeadlineExceeded: its timeout passed, in the queue or while it ran
-  kPredictedLate,  // kDeadlineExceeded: would end late; taken out before it cost anything
-  kEvicted,   // kResourceExhausted: made room (drop-oldest, evict-lowest)
-  kShed,      // kResourceExhausted: the queue-delay control took it out
-  kShutdown,  // kUnavailable: still unfinished when the drain's budget ended
+  kPredictedLate,   // kDeadlineExceeded: would end late; taken out before it cost anything
+  kEvicted,         // kResourceExhausted: made room (drop-oldest, evict-lowest)
+  kShed,            // kResourceExhausted: the queue-delay control took it out
+  kShutdown,        // kUnavailable: still unfinished when the drain's budget ended
 };
 inline constexpr size_t kOutcomes = 9;
 

@@ -50,8 +50,8 @@ enum class CostShape : uint8_t { kSum, kPadded };
 
 // What Submit does when a bound of the queue is reached.
 enum class OnFull : uint8_t {
-  kReject,      // refuse; both arguments stay with the caller
-  kDropOldest,  // the oldest of the lowest priority not above the newcomer's ends as kEvicted
+  kReject,       // refuse; both arguments stay with the caller
+  kDropOldest,   // the oldest of the lowest priority not above the newcomer's ends as kEvicted
   kEvictLowest,  // the newest of the lowest priority, if below the newcomer's; else refuse
   kBlock,        // wait up to SubmitOptions::block_for, then refuse
   kDegrade,      // ask the host to make the request cheaper (Batcher::Create), once; then refuse

@@ -78,8 +78,9 @@ class PENSTOCK_EXPORT UntypedBatch {
   absl::Duration queue_delay(size_t i) const;
 
   bool cancelled(size_t i) const;
-  // True: the caller decided the outcome and runs the callback with *info.
+  // True: the caller decided the outcome, runs the callback with *info, then calls AfterCallback.
   bool Finish(size_t i, Outcome outcome, CompletionInfo* info);
+  void AfterCallback();
   bool PutBack(size_t i);
   void ReleaseSlot();
   // Between the two no callback of request i runs elsewhere. False: it has ended already.

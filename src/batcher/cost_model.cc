@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "batcher/cost_model.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+
+namespace penstock::internal {
+namespace {
+
+constexpr double kForget = 0.98;
+constexpr double kScaleGain = 0.3;
+constexpr double kVarianceGain = 0.1;
+constexpr double kDraw = 1e-3;  // weight of the last coefficients
+
+// Solves the rows and columns of `m` in `active` (a bit mask) by elimination; the others are 0.
+// False: singular.
+bool SolveSubset(std::array<std::array<double, 3>, 3> m, std::array<double, 3> v, unsigned active,
+                 std::array<double, 3>* out) {
+  for (size_t i = 0; i < 3; ++i) {
+    if ((active >> i & 1u) != 0) continue;
+    for (size_t j = 0; j < 3; ++j) m[i][j] = m[j][i] = 0;
+    m[i][i] = 1;
+    v[i] = 0;
+  }
+  for (size_t i = 0; i < 3; ++i) {
+    if (!(m[i][i] > 1e-12)) return false;
+    for (size_t r = i + 1; r < 3; ++r) {
+      const double f = m[r][i] / m[i][i];
+      for (size_t j = i; j < 3; ++j) m[r][j] -= f * m[i][j];
+      v[r] -= f * v[i];
+    }
+  }
+  for (size_t i = 3; i-- > 0;) {
+    for (size_t j = i + 1; j < 3; ++j) v[i] -= m[i][j] * (*out)[j];
+    (*out)[i] = v[i] / m[i][i];
+  }
+  return true;
+}
+
+}  // namespace
+
+double CostModel::sigma() const { return std::sqrt(variance_); }
+
+void CostModel::Observe(double requests, double tokens, double seconds) {
+  seconds = std::max(seconds, 1e-9);
+  if (observations_ > 0) {
+    const double plain = std::max(Predict(requests, tokens) / scale_, 1e-12);
+    const double error = std::clamp(seconds / (scale_ * plain) - 1, -1.0, 3.0);
+    // The first errors say how little one batch teaches; they are not noise.
+    if (observations_ >= 3) variance_ += kVarianceGain * (error * error - variance_);
+    const double ratio = std::clamp(seconds / plain, 0.05, 20.0);
+    scale_ = std::clamp(scale_ + kScaleGain * (ratio - scale_), 0.05, 20.0);
+  }
+  const std::array<double, 3> x = {1, requests, tokens};
+  const double weight = 1 / (seconds * seconds);
+  for (size_t i = 0; i < 3; ++i) {
+    for (size_t j = 0; j < 3; ++j) xx_[i][j] = kForget * xx_[i][j] + weight * x[i] * x[j];
+    xy_[i] = kForget * xy_[i] + weight * x[i] * seconds;
+  }
+  observations_ += 1;
+  Fit();
+}
+
+void CostModel::Fit() {
+  // Unit diagonal, so that one constant draws all coefficients alike.
+  std::array<double, 3> unit;
+  for (size_t i = 0; i < 3; ++i) unit[i] = xx_[i][i] > 0 ? std::sqrt(xx_[i][i]) : 1;
+  std::array<std::array<double, 3>, 3> m;
+  std::array<double, 3> v;
+  for (size_t i = 0; i < 3; ++i) {
+    for (size_t j = 0; j < 3; ++j) m[i][j] = xx_[i][j] / (unit[i] * unit[j]);
+    m[i][i] += kDraw;
+    v[i] = xy_[i] / unit[i] + kDraw * theta_[i] * unit[i];
+  }
+  double best = std::numeric_limits<double>::infinity();
+  std::array<double, 3> best_solution{};
+  for (unsigned active = 1; active < 8; ++active) {
+    std::array<double, 3> s{};
+    if (!SolveSubset(m, v, active, &s)) continue;
+    if (s[0] < 0 || s[1] < 0 || s[2] < 0) continue;
+    double objective = 0;
+    for (size_t i = 0; i < 3; ++i) {
+      objective -= 2 * v[i] * s[i];
+      for (size_t j = 0; j < 3; ++j) objective += s[i] * m[i][j] * s[j];
+    }
+    if (objective < best) {
+      best = objective;
+      best_solution = s;
+    }
+  }
+  if (best == std::numeric_limits<double>::infinity()) return;
+  for (size_t i = 0; i < 3; ++i) theta_[i] = best_solution[i] / unit[i];
+}
+
+}  // namespace penstock::internal

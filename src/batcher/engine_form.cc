@@ -1,0 +1,529 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// When a batch leaves, and who is in it.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "base/check.h"
+#include "batcher/engine_rep.h"
+
+namespace penstock {
+
+using internal::kNever;
+using internal::kNoSlot;
+using internal::SlotState;
+
+namespace {
+
+constexpr int64_t kLongAgo = std::numeric_limits<int64_t>::min();
+// A runtime that looks too slow for every deadline is measured again at least this often.
+constexpr int64_t kProbeInterval = 100'000'000;
+
+}  // namespace
+
+// --- prediction ---
+
+double BatchEngine::Rep::TypicalTokens(size_t requests) const {
+  const double average =
+      queue.size() > 0 ? static_cast<double>(queue.tokens()) / static_cast<double>(queue.size())
+                       : average_tokens;
+  const double sum = average * static_cast<double>(requests);
+  return policy.cost_shape == CostShape::kPadded ? sum * padding_factor : sum;
+}
+
+double BatchEngine::Rep::PredictSeconds(size_t requests) const {
+  return model.Predict(static_cast<double>(requests), TypicalTokens(requests));
+}
+
+int64_t BatchEngine::Rep::MarginNs(size_t requests) const {
+  const double seconds = PredictSeconds(requests) * (1 + policy.prediction_sigmas * model.sigma());
+  return static_cast<int64_t>(std::min(seconds, 1e9) * 1e9) +
+         absl::ToInt64Nanoseconds(policy.headroom);
+}
+
+int64_t BatchEngine::Rep::LateBefore(size_t requests) const {
+  return Predicts() ? now + MarginNs(requests) : kLongAgo;
+}
+
+// How many requests a full batch holds, given the tokens that requests have.
+size_t BatchEngine::Rep::TypicalBatch() const {
+  size_t limit = policy.max_batch_requests;
+  if (!policy.allowed_batch_sizes.empty()) limit = policy.allowed_batch_sizes.back();
+  if (policy.token_budget) {
+    const double per_request = std::max(TypicalTokens(1), 1e-9);
+    const double fit = static_cast<double>(*policy.token_budget) / per_request;
+    limit = std::min(limit, static_cast<size_t>(std::max(1.0, std::min(fit, 1e9))));
+  }
+  return limit;
+}
+
+// Until the first slot is free. A batch that is overdue is expected to take as long again as it is
+// overdue.
+int64_t BatchEngine::Rep::ResidualNs() const {
+  if (running.size() < policy.max_concurrent_batches || running.empty()) return 0;
+  int64_t least = kNever;
+  for (const uint32_t b : running) {
+    const int64_t end = batches[b].predicted_end;
+    if (end == kNever) return 0;
+    least = std::min(least, std::abs(end - now));
+  }
+  return least;
+}
+
+double BatchEngine::Rep::DelaySeconds(std::string_view tenant, int priority,
+                                      double* own_seconds) const {
+  const auto ahead = queue.CountAhead(tenant, priority);
+  const size_t full = TypicalBatch();
+  const size_t batches_ahead = ahead.requests / full;
+  *own_seconds = PredictSeconds(batches_ahead > 0 ? full : ahead.requests + 1);
+  return static_cast<double>(ResidualNs()) * 1e-9 +
+         static_cast<double>(batches_ahead) * PredictSeconds(full) /
+             static_cast<double>(policy.max_concurrent_batches);
+}
+
+absl::Duration BatchEngine::PredictQueueDelay(MonoTime now, int priority) const {
+  const Rep& r = *rep_;
+  if (!r.model.ready()) return absl::ZeroDuration();
+  (void)now;
+  double own = 0;
+  return absl::Seconds(r.DelaySeconds(std::string_view(), priority, &own));
+}
+
+absl::Duration BatchEngine::PredictBatchTime(size_t requests, int64_t tokens) const {
+  return absl::Seconds(
+      rep_->model.Predict(static_cast<double>(requests), static_cast<double>(tokens)));
+}
+
+// --- triggers ---
+
+bool BatchEngine::Rep::SlotFree() const {
+  if (capacity_requests) return *capacity_requests > 0 && capacity_tokens > 0;
+  return running.size() < policy.max_concurrent_batches;
+}
+
+size_t BatchEngine::Rep::RequestLimit() const {
+  size_t limit = policy.max_batch_requests;
+  if (!policy.allowed_batch_sizes.empty()) limit = policy.allowed_batch_sizes.back();
+  return capacity_requests ? std::min(limit, *capacity_requests) : limit;
+}
+
+int64_t BatchEngine::Rep::TokenLimit() const {
+  const int64_t limit = policy.token_budget.value_or(kNever);
+  return capacity_requests ? std::min(limit, capacity_tokens) : limit;
+}
+
+// Whether what is queued exceeds or exactly fills the token budget of one batch.
+bool BatchEngine::Rep::FullByTokens() {
+  const int64_t limit = TokenLimit();
+  if (limit == kNever) return false;
+  if (queue.tokens() >= limit) return true;
+  if (policy.cost_shape == CostShape::kSum) return false;
+  if (full_dirty) {
+    full_dirty = false;
+    int64_t longest = 0;
+    int64_t rows_seen = 0;
+    full_by_tokens = false;
+    queue.ForEach([&](uint32_t s) {
+      longest = std::max(longest, SlotAt(slots, s).tokens);
+      full_by_tokens = longest * ++rows_seen >= limit;
+      return !full_by_tokens;
+    });
+  }
+  return full_by_tokens;
+}
+
+std::optional<ReleaseReason> BatchEngine::Rep::Trigger() {
+  if (queue.size() == 0 || !SlotFree()) return std::nullopt;
+  if (draining) return ReleaseReason::kDrain;
+  if (hold_until > now) return std::nullopt;
+  if (policy.mode != BatchMode::kFullOrTimeout) return ReleaseReason::kIdleRuntime;
+  if (queue.size() >= RequestLimit()) return ReleaseReason::kFull;
+  if (FullByTokens()) return ReleaseReason::kBudget;
+  if (now - queue.oldest() >= absl::ToInt64Nanoseconds(policy.max_delay)) {
+    return ReleaseReason::kTimeout;
+  }
+  if (!deadlines.empty() && deadlines.earliest() <= LateBefore(queue.size())) {
+    return ReleaseReason::kDeadlinePressure;
+  }
+  return std::nullopt;
+}
+
+int64_t BatchEngine::Rep::WakeAt() {
+  int64_t wake = std::min(deadlines.earliest(), flight_deadlines.earliest());
+  if (queue.size() == 0 || !SlotFree()) return wake;
+  if (hold_until > now) return std::min(wake, hold_until);
+  if (policy.mode == BatchMode::kFullOrTimeout) {
+    const int64_t oldest = queue.oldest();
+    const int64_t delay = absl::ToInt64Nanoseconds(policy.max_delay);
+    wake = std::min(wake, oldest > kNever - delay ? kNever : oldest + delay);
+    if (Predicts() && !deadlines.empty()) {
+      const size_t n = std::min(queue.size(), RequestLimit());
+      wake = std::min(wake, deadlines.earliest() - MarginNs(n));
+    }
+  }
+  return wake;
+}
+
+void BatchEngine::Rep::ExpireDue(EngineActions* actions) {
+  while (deadlines.earliest() <= now) EndInto(deadlines.top(), Outcome::kExpired, actions);
+  while (flight_deadlines.earliest() <= now) {
+    EndInto(flight_deadlines.top(), Outcome::kExpired, actions);
+  }
+}
+
+void BatchEngine::Poll(MonoTime now, EngineActions* actions) {
+  Rep& r = *rep_;
+  r.Advance(now);
+  r.ExpireDue(actions);
+  while (const std::optional<ReleaseReason> reason = r.Trigger()) {
+    if (!r.FormBatch(*reason, actions)) break;
+  }
+  actions->wake_at = MonoTime::FromNanoseconds(r.WakeAt());
+}
+
+// --- forming one batch ---
+
+// The size b that minimises the mean completion of draining q requests while others arrive: s(b) (q
+// / (b - rate s(b)) + 1).
+size_t BatchEngine::Rep::AdaptiveCap(size_t limit) const {
+  const size_t most = std::min(limit, queue.size());
+  if (!model.ready() || most < 2) return limit;
+  const double q = static_cast<double>(queue.size());
+  double best = std::numeric_limits<double>::infinity();
+  size_t cap = limit;
+  for (size_t b = 1; b <= most; b += 1 + b / 64) {
+    const double s = PredictSeconds(b);
+    const double drained = static_cast<double>(b) - arrival_rate * s;
+    if (drained <= 0) continue;
+    const double mean = s * (q / drained + 1);
+    if (mean < best) {
+      best = mean;
+      cap = b;
+    }
+  }
+  return cap;
+}
+
+// Picks candidates in order until `window` of them would be on time in a full batch, or the queue
+// is empty. Ends those that no batch can serve in time, and those that the queue-delay control
+// sheds.
+void BatchEngine::Rep::Gather(size_t limit, size_t window, EngineActions* actions) {
+  candidates.clear();
+  on_time = 0;
+  probe = kNoSlot;
+  const bool may_be_late = deadlines.earliest() < LateBefore(std::min(limit, queue.size()));
+  late_if_full = may_be_late ? LateBefore(std::min(limit, queue.size())) : kLongAgo;
+  const int64_t late_if_alone = may_be_late ? LateBefore(1) : kLongAgo;
+  const bool probe_due = running.empty() && now - last_release >= kProbeInterval;
+  while (on_time < window) {
+    const uint32_t s = queue.Pick();
+    if (s == kNoSlot) return;
+    const Slot& slot = SlotAt(slots, s);
+    if (admission && queue.size() + candidates.size() >= limit &&
+        admission->ShouldShed(MonoTime::FromNanoseconds(now),
+                              absl::Nanoseconds(now - slot.submitted))) {
+      EndInto(s, Outcome::kShed, actions);
+    } else if (slot.deadline < late_if_alone) {
+      if (probe_due && probe == kNoSlot) {
+        probe = s;
+      } else {
+        EndInto(s, Outcome::kPredictedLate, actions);
+      }
+    } else {
+      candidates.push_back(s);
+      if (slot.deadline >= late_if_full) ++on_time;
+    }
+  }
+}
+
+void BatchEngine::Rep::DropTight(int64_t late_before, EngineActions* actions) {
+  size_t kept = 0;
+  for (const uint32_t s : candidates) {
+    if (SlotAt(slots, s).deadline < late_before) {
+      EndInto(s, Outcome::kPredictedLate, actions);
+    } else {
+      candidates[kept++] = s;
+    }
+  }
+  candidates.resize(kept);
+}
+
+// What to do with requests that would be late in a full batch, but not in a small one.
+void BatchEngine::Rep::SettleTight(size_t limit, EngineActions* actions) {
+  const size_t tight = candidates.size() - on_time;
+  if (tight == 0) return;
+  if (on_time >= limit) return DropTight(late_if_full, actions);
+  // Nobody is lost if they go first, alone, and the others can wait for that.
+  const auto latest_first = [this](uint32_t a, uint32_t b) {
+    return SlotAt(slots, a).deadline > SlotAt(slots, b).deadline;
+  };
+  sorted = candidates;
+  std::sort(sorted.begin(), sorted.end(), latest_first);
+  const auto deadline = [this](size_t i) { return SlotAt(slots, sorted[i]).deadline; };
+  if (tight <= limit && deadline(sorted.size() - 1) >= LateBefore(tight) &&
+      (on_time == 0 || deadline(on_time - 1) >= LateBefore(tight) + MarginNs(on_time))) {
+    pressed = true;
+    size_t kept = 0;
+    for (const uint32_t s : candidates) {
+      if (SlotAt(slots, s).deadline < late_if_full) {
+        candidates[kept++] = s;
+      } else {
+        queue.Unpick(s);
+      }
+    }
+    candidates.resize(kept);
+    return;
+  }
+  // Otherwise the largest batch whose members are all on time.
+  size_t n = std::min(sorted.size(), limit);
+  while (n > 0 && deadline(n - 1) < LateBefore(n)) --n;
+  DropTight(LateBefore(n), actions);
+}
+
+void BatchEngine::Rep::ChooseFirst(size_t limit) {
+  const int64_t budget = TokenLimit();
+  int64_t sum = 0;
+  int64_t longest = 0;
+  for (const uint32_t s : candidates) {
+    if (chosen.size() == limit) return;
+    const int64_t tokens = SlotAt(slots, s).tokens;
+    sum += tokens;
+    longest = std::max(longest, tokens);
+    const int64_t cost = policy.cost_shape == CostShape::kSum
+                             ? sum
+                             : longest * static_cast<int64_t>(chosen.size() + 1);
+    if (cost > budget) {
+      full_of_tokens = true;
+      return;
+    }
+    chosen.push_back(s);
+  }
+}
+
+// The head of the order, and those neighbours of it by length that waste least padding: a run of
+// the candidates sorted by length that contains the head. Runs that neither fill the batch nor the
+// budget are considered only if none does.
+void BatchEngine::Rep::ChooseWindow(size_t limit) {
+  const int64_t budget = TokenLimit();
+  const size_t n = candidates.size();
+  const auto tokens = [this](size_t position) {
+    return SlotAt(slots, candidates[position]).tokens;
+  };
+  sorted.resize(n);
+  for (size_t i = 0; i < n; ++i) sorted[i] = static_cast<uint32_t>(i);
+  std::sort(sorted.begin(), sorted.end(), [&](uint32_t a, uint32_t b) {
+    return tokens(a) != tokens(b) ? tokens(a) < tokens(b) : a < b;
+  });
+  const size_t head =
+      static_cast<size_t>(std::find(sorted.begin(), sorted.end(), 0u) - sorted.begin());
+  bool best_full = false;
+  double best_score = -1;
+  size_t best_begin = head, best_end = head;
+  size_t begin = 0;
+  int64_t sum = 0;
+  for (size_t end = 1; end <= n; ++end) {  // candidates sorted[begin, end)
+    const int64_t longest = std::max<int64_t>(tokens(sorted[end - 1]), 1);
+    const int64_t fit = std::min(static_cast<int64_t>(limit), budget / longest);
+    sum += tokens(sorted[end - 1]);
+    while (static_cast<int64_t>(end - begin) > fit) sum -= tokens(sorted[begin++]);
+    if (end <= head) continue;
+    if (begin > head || fit == 0) break;
+    const auto count = static_cast<int64_t>(end - begin);
+    const bool full = count == fit;
+    const double density = static_cast<double>(std::max<int64_t>(sum, 1)) /
+                           (static_cast<double>(longest) * static_cast<double>(count));
+    const double score = full ? density : static_cast<double>(count) + density;
+    if ((full && !best_full) || (full == best_full && score > best_score)) {
+      best_full = full;
+      best_score = score;
+      best_begin = begin;
+      best_end = end;
+    }
+  }
+  sorted.resize(best_end);
+  sorted.erase(sorted.begin(), sorted.begin() + static_cast<ptrdiff_t>(best_begin));
+  std::sort(sorted.begin(), sorted.end());
+  for (const uint32_t position : sorted) chosen.push_back(candidates[position]);
+  full_of_tokens = best_full && chosen.size() < limit && chosen.size() < n;
+}
+
+// Pads up to an allowed size or cuts down to one, whichever costs less per request.
+void BatchEngine::Rep::FitAllowedSize() {
+  rows = chosen.size();
+  const auto& sizes = policy.allowed_batch_sizes;
+  if (sizes.empty() || chosen.empty()) return;
+  const auto up = std::lower_bound(sizes.begin(), sizes.end(), rows);
+  if (up != sizes.end() && *up == rows) return;
+  if (up == sizes.begin()) {
+    rows = *up;
+    return;
+  }
+  const size_t down = *(up - 1);
+  if (up != sizes.end()) {
+    const double cost_up = PredictSeconds(*up) / static_cast<double>(rows);
+    const double cost_down = PredictSeconds(down) / static_cast<double>(down);
+    if (!model.ready() || cost_up <= cost_down) {
+      rows = *up;
+      return;
+    }
+  }
+  rows = down;
+  chosen.resize(down);
+}
+
+int64_t BatchEngine::Rep::CostOfChosen(int64_t* sum) const {
+  int64_t longest = 0;
+  *sum = 0;
+  for (const uint32_t s : chosen) {
+    *sum += SlotAt(slots, s).tokens;
+    longest = std::max(longest, SlotAt(slots, s).tokens);
+  }
+  return longest * static_cast<int64_t>(rows);
+}
+
+// The prediction for exactly this batch.
+void BatchEngine::Rep::DropLate(EngineActions* actions) {
+  if (!Predicts()) return;
+  int64_t sum = 0;
+  const int64_t padded = CostOfChosen(&sum);
+  const double tokens = static_cast<double>(policy.cost_shape == CostShape::kPadded ? padded : sum);
+  const double seconds = model.Predict(static_cast<double>(rows), tokens) *
+                         (1 + policy.prediction_sigmas * model.sigma());
+  const int64_t late_before = now + static_cast<int64_t>(std::min(seconds, 1e9) * 1e9) +
+                              absl::ToInt64Nanoseconds(policy.headroom);
+  size_t kept = 0;
+  for (const uint32_t s : chosen) {
+    if (SlotAt(slots, s).deadline < late_before) {
+      EndInto(s, Outcome::kPredictedLate, actions);
+    } else {
+      chosen[kept++] = s;
+    }
+  }
+  chosen.resize(kept);
+  if (policy.allowed_batch_sizes.empty()) rows = kept;
+}
+
+void BatchEngine::Rep::UnpickUnchosen() {
+  for (const uint32_t s : chosen) SlotAt(slots, s).state = SlotState::kChosen;
+  for (size_t i = candidates.size(); i-- > 0;) {
+    if (SlotAt(slots, candidates[i]).state == SlotState::kPicked) queue.Unpick(candidates[i]);
+  }
+}
+
+void BatchEngine::Rep::Release(ReleaseReason reason, EngineActions* actions) {
+  uint32_t index;
+  if (free_batches.empty()) {
+    index = static_cast<uint32_t>(batches.size());
+    batches.emplace_back();
+  } else {
+    index = free_batches.back();
+    free_batches.pop_back();
+  }
+  int64_t sum = 0;
+  const int64_t padded = CostOfChosen(&sum);
+  RunningBatch& batch = batches[index];
+  batch = RunningBatch();
+  batch.serial = next_serial++;
+  batch.start = now;
+  batch.requests = batch.unfinished = chosen.size();
+  batch.rows = rows;
+  batch.cost_tokens = policy.cost_shape == CostShape::kPadded ? padded : sum;
+  batch.slot_held = true;
+  batch.reason = reason;
+  batch.predicted_end = kNever;
+  if (model.ready()) {
+    const double seconds =
+        model.Predict(static_cast<double>(rows), static_cast<double>(batch.cost_tokens));
+    batch.predicted_end = now + static_cast<int64_t>(std::min(seconds, 1e9) * 1e9);
+  }
+  running.push_back(index);
+  const size_t begin = actions->items.size();
+  for (const uint32_t s : chosen) {
+    Slot& slot = SlotAt(slots, s);
+    deadlines.Remove(s);
+    slot.state = SlotState::kInFlight;
+    slot.dispatched = now;
+    slot.batch = index;
+    if (slot.deadline != kNever) flight_deadlines.Push(s);
+    LinkInFlight(s);
+    actions->items.push_back({{slot.serial, s}, slot.tag});
+    const int64_t delay = now - slot.submitted;
+    stats.queue_delay_us.Record(static_cast<uint64_t>(delay / 1000));
+    if (admission) {
+      admission->OnDispatch(MonoTime::FromNanoseconds(now), absl::Nanoseconds(delay), slot.tokens);
+    }
+  }
+  ReleaseCredit(chosen.size(), sum);
+  actions->batches.push_back({{batch.serial, index},
+                              reason,
+                              MonoTime::FromNanoseconds(now),
+                              begin,
+                              actions->items.size(),
+                              sum,
+                              padded,
+                              rows});
+  if (capacity_requests) {
+    *capacity_requests -= std::min(*capacity_requests, chosen.size());
+    capacity_tokens -= policy.cost_shape == CostShape::kPadded ? padded : sum;
+  }
+  last_release = now;
+  full_dirty = true;
+  const double count = static_cast<double>(chosen.size());
+  average_tokens += 0.1 * (static_cast<double>(sum) / count - average_tokens);
+  if (sum > 0) {
+    padding_factor +=
+        0.1 * (static_cast<double>(padded) / static_cast<double>(sum) - padding_factor);
+  }
+  ++stats.batches[static_cast<size_t>(reason)];
+  stats.batched_requests += chosen.size();
+  stats.batched_tokens += sum;
+  stats.padded_tokens += padded;
+  stats.batch_size.Record(chosen.size());
+}
+
+// False: nothing changed, so nothing more can leave now.
+bool BatchEngine::Rep::FormBatch(ReleaseReason reason, EngineActions* actions) {
+  const size_t ended_before = actions->ended.size();
+  const size_t hard_limit = RequestLimit();
+  const size_t queued_before = queue.size();
+  const size_t limit =
+      policy.mode == BatchMode::kAdaptive && !draining ? AdaptiveCap(hard_limit) : hard_limit;
+  const bool windowed = policy.cost_shape == CostShape::kPadded && policy.lookahead > 1;
+  chosen.clear();
+  pressed = full_of_tokens = false;
+  Gather(limit, windowed ? limit * policy.lookahead : limit, actions);
+  SettleTight(limit, actions);
+  if (candidates.empty() && probe != kNoSlot) {
+    candidates.push_back(probe);
+    chosen.push_back(probe);
+    reason = ReleaseReason::kProbe;
+    FitAllowedSize();
+  } else {
+    if (probe != kNoSlot) EndInto(probe, Outcome::kPredictedLate, actions);
+    if (windowed && candidates.size() > 1) {
+      ChooseWindow(limit);
+    } else {
+      ChooseFirst(limit);
+    }
+    FitAllowedSize();
+    UnpickUnchosen();
+    DropLate(actions);
+  }
+  if (chosen.empty()) return actions->ended.size() != ended_before;
+  if (reason != ReleaseReason::kProbe) {
+    if (chosen.size() == hard_limit) {
+      reason = ReleaseReason::kFull;
+    } else if (full_of_tokens) {
+      reason = ReleaseReason::kBudget;
+    } else if (pressed) {
+      reason = ReleaseReason::kDeadlinePressure;
+    } else if (limit < hard_limit && chosen.size() == limit && queued_before > limit) {
+      reason = ReleaseReason::kCapped;
+    }
+  }
+  Release(reason, actions);
+  return true;
+}
+
+}  // namespace penstock

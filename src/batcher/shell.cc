@@ -1,0 +1,432 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "batcher/shell.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+#include "absl/strings/str_cat.h"
+#include "base/check.h"
+#include "batcher/request_queue.h"
+#include "batcher/verdict.h"
+
+namespace penstock::internal {
+namespace {
+
+constexpr int64_t kDoNotRing = INT64_MAX;
+
+EngineRequest RequestOf(const BatcherNode& node) {
+  EngineRequest request;
+  request.tag = reinterpret_cast<uint64_t>(&node);
+  request.tenant = node.tenant;
+  request.priority = node.priority;
+  request.deadline = node.deadline;
+  request.tokens = node.tokens;
+  return request;
+}
+
+BatcherNode* NodeOf(uint64_t tag) { return reinterpret_cast<BatcherNode*>(tag); }
+
+}  // namespace
+
+BatcherShared::BatcherShared(const BatcherOptions& options, const RequestOps* ops,
+                             BatcherCore::Run run, BatcherCore::Degrade degrade, BatchEngine engine)
+    : options_(options),
+      ops_(ops),
+      run_(std::move(run)),
+      degrade_(std::move(degrade)),
+      own_runners_(options.executor == nullptr && options.former_thread),
+      fast_ingress_(engine.reserve_is_admission()),
+      pool_(ops),
+      engine_(std::move(engine)) {}
+
+BatcherShared::~BatcherShared() = default;
+
+void BatcherShared::Start() {
+  if (!options_.former_thread) return;
+  const auto self = shared_from_this();
+  threads_.emplace_back([self] { self->Former(); });
+  if (!own_runners_) return;
+  for (size_t i = 0; i < options_.max_concurrent_batches; ++i) {
+    threads_.emplace_back([self] { self->Runner(); });
+  }
+}
+
+// --- the engine's results, translated under the lock and acted upon without it ---
+
+std::unique_ptr<BatcherShared::Work> BatcherShared::TakeWork() {
+  if (spare_work_.empty()) return std::make_unique<Work>();
+  std::unique_ptr<Work> work = std::move(spare_work_.back());
+  spare_work_.pop_back();
+  return work;
+}
+
+bool BatcherShared::MoveIngress() {
+  BatcherNode* node = ingress_.exchange(nullptr);
+  bool urgent = node != nullptr && engine_.slot_free();
+  BatcherNode* oldest = nullptr;
+  while (node != nullptr) {
+    BatcherNode* next = node->next;
+    node->next = oldest;
+    oldest = node;
+    node = next;
+  }
+  for (node = oldest; node != nullptr; node = node->next) {
+    urgent = urgent || !node->deadline.is_infinite();
+    node->id = engine_.Enqueue(node->submitted, RequestOf(*node));
+  }
+  return urgent;
+}
+
+// The request's owner loses it; its callback runs as soon as no part is being delivered.
+void BatcherShared::NoteEnd(BatcherNode* node, const CompletionInfo& info, Work* work) {
+  node->info = info;
+  callbacks_.fetch_add(1);
+  if (node->in_batch) ++node->references;
+  if (node->in_part) {
+    node->end_pending = true;
+  } else {
+    work->ends.push_back({node, info});
+  }
+}
+
+void BatcherShared::Unreference(BatcherNode* node, Work* work) {
+  if (--node->references == 0) work->dead.push_back(node);
+}
+
+UntypedBatch BatcherShared::MakeBatch(const EngineActions& actions,
+                                      const EngineActions::Released& released) {
+  std::unique_ptr<BatchRep> rep;
+  if (spare_batches_.empty()) {
+    rep = std::make_unique<BatchRep>();
+  } else {
+    rep = std::move(spare_batches_.back());
+    spare_batches_.pop_back();
+  }
+  rep->shared = shared_from_this();
+  rep->id = released.id;
+  rep->reason = released.reason;
+  rep->dispatched = released.at;
+  rep->tokens = released.tokens;
+  rep->padded_tokens = released.padded_tokens;
+  rep->padded_requests = released.padded_requests;
+  for (size_t i = released.begin; i < released.end; ++i) {
+    BatcherNode* node = NodeOf(actions.items[i].tag);
+    node->in_batch = true;
+    rep->nodes.push_back(node);
+    rep->ids.push_back(actions.items[i].id);
+  }
+  return UntypedBatch(rep.release());
+}
+
+void BatcherShared::Translate(Work* work) {
+  for (const EngineActions::Ended& ended : work->actions.ended) {
+    NoteEnd(NodeOf(ended.tag), ended.info, work);
+  }
+  for (const EngineActions::Released& released : work->actions.batches) {
+    work->runs.push_back(MakeBatch(work->actions, released));
+  }
+  work->actions.Clear();
+}
+
+void BatcherShared::SetAlarm(MonoTime wake_at) {
+  int64_t ring_at = 0;
+  if (!engine_.slot_free()) {
+    ring_at = kDoNotRing;
+  } else if (options_.mode == BatchMode::kFullOrTimeout && !options_.token_budget &&
+             engine_.queued() > 0 && options_.allowed_batch_sizes.empty()) {
+    ring_at = static_cast<int64_t>(options_.max_batch_requests);
+  }
+  // Full-or-timeout releases before a deadline: every deadline matters.
+  const bool all = options_.mode == BatchMode::kFullOrTimeout;
+  ring_before_.store(all ? INT64_MAX : wake_at.nanoseconds());
+  ring_at_.store(ring_at);
+}
+
+bool BatcherShared::IdleLocked() const {
+  return engine_.idle() && engine_.places() == 0 && ingress_.load() == nullptr &&
+         callbacks_.load() == 0;
+}
+
+void BatcherShared::NotifyWaiters() {
+  if (!place_waiters_.empty() &&
+      (engine_.places() < static_cast<int64_t>(options_.max_queue_requests) || failed_)) {
+    for (Bell* bell : place_waiters_) bell->Ring();
+  }
+  if (!idle_waiters_.empty() && IdleLocked()) {
+    for (Bell* bell : idle_waiters_) bell->Ring();
+  }
+}
+
+void BatcherShared::FreeNodes(std::vector<BatcherNode*>* dead) {
+  if (dead->empty()) return;
+  for (BatcherNode* node : *dead) ops_->destroy(pool_.payload(node));
+  pool_.Free(dead->data(), dead->size());
+  dead->clear();
+}
+
+void BatcherShared::Act(std::unique_ptr<Work> work) {
+  for (const Work::End& end : work->ends) {
+    ops_->fail(pool_.payload(end.node), StatusOf(end.info.outcome), end.info,
+               options_.callback_executor);
+  }
+  for (UntypedBatch& batch : work->runs) HandOut(std::move(batch));
+  work->runs.clear();
+  CallbackDone(static_cast<int64_t>(work->ends.size()));
+  const bool wake = std::exchange(work->wake, false);
+  if (!work->ends.empty()) {
+    MutexLock lock(mu_);
+    for (const Work::End& end : work->ends) Unreference(end.node, work.get());
+  }
+  work->ends.clear();
+  FreeNodes(&work->dead);
+  {
+    MutexLock lock(mu_);
+    spare_work_.push_back(std::move(work));
+  }
+  if (wake) Wake();
+}
+
+void BatcherShared::HandOut(UntypedBatch batch) {
+  if (options_.executor != nullptr) {
+    options_.executor->Schedule(
+        [self = shared_from_this(), batch = std::move(batch)]() mutable noexcept {
+          self->RunOne(std::move(batch));
+        });
+    return;
+  }
+  {
+    MutexLock lock(run_mu_);
+    run_queue_.push_back(std::move(batch));
+  }
+  run_cv_.NotifyOne();
+}
+
+void BatcherShared::RunOne(UntypedBatch batch) noexcept {
+  CallbackScope scope;
+  run_(std::move(batch));
+}
+
+// --- stepping ---
+
+bool BatcherShared::StepOnce(MonoTime* wake_at) {
+  std::unique_ptr<Work> work;
+  const MonoTime now = options_.clock->Now();
+  {
+    MutexLock lock(mu_);
+    work = TakeWork();
+    MoveIngress();
+    if (failed_) engine_.FailAll(now, &work->actions);
+    engine_.Poll(now, &work->actions);
+    *wake_at = work->actions.wake_at;
+    SetAlarm(*wake_at);
+    const bool idle = work->actions.empty();
+    Translate(work.get());
+    NotifyWaiters();
+    if (idle) {
+      spare_work_.push_back(std::move(work));
+      return false;
+    }
+  }
+  Act(std::move(work));
+  return true;
+}
+
+MonoTime BatcherShared::Step() {
+  MonoTime wake_at;
+  while (StepOnce(&wake_at) || ingress_.load() != nullptr) {
+  }
+  return wake_at;
+}
+
+void BatcherShared::Wake() {
+  if (options_.former_thread) {
+    former_bell_.Ring();
+  } else if (options_.wake) {
+    options_.wake();
+  }
+}
+
+// A batch's own runner thread forms the next batch itself and takes it without a hand-off.
+void BatcherShared::StepSoon() {
+  if (!own_runners_) return Wake();
+  const int64_t alarm_before = ring_before_.load();
+  MonoTime wake_at;
+  StepOnce(&wake_at);
+  if (wake_at.nanoseconds() < alarm_before || ingress_.load() != nullptr ||
+      options_.mode == BatchMode::kFullOrTimeout) {
+    Wake();
+  }
+}
+
+// The last callback that somebody waits for tells him.
+void BatcherShared::CallbackDone(int64_t count) {
+  if (count == 0 || callbacks_.fetch_sub(count) != count || !somebody_waits_.load()) return;
+  MutexLock lock(mu_);
+  NotifyWaiters();
+}
+
+void BatcherShared::Former() {
+#ifdef __linux__
+  prctl(PR_SET_TIMERSLACK, 1000, 0, 0, 0);  // 1 µs instead of 50
+#endif
+  while (true) {
+    const MonoTime wake_at = Step();
+    {
+      MutexLock lock(mu_);
+      if (stop_) return;
+    }
+    options_.clock->WaitUntil(former_bell_, wake_at);
+    former_wakeups_.fetch_add(1, std::memory_order_relaxed);
+  }
+}
+
+void BatcherShared::Runner() {
+  while (true) {
+    UntypedBatch batch;
+    {
+      MutexLock lock(run_mu_);
+      while (run_queue_.empty() && !run_stop_) run_cv_.Wait(run_mu_);
+      if (run_queue_.empty()) return;
+      batch = std::move(run_queue_.front());
+      run_queue_.erase(run_queue_.begin());
+      if (run_stop_) continue;  // its requests have ended
+    }
+    RunOne(std::move(batch));
+  }
+}
+
+MonoTime BatcherShared::PollOnce() {
+  while (true) {
+    const MonoTime wake_at = Step();
+    if (own_runners_ || options_.executor != nullptr) return wake_at;
+    std::vector<UntypedBatch> runs;
+    {
+      MutexLock lock(run_mu_);
+      runs.swap(run_queue_);
+    }
+    if (runs.empty()) return wake_at;
+    for (UntypedBatch& batch : runs) RunOne(std::move(batch));
+  }
+}
+
+// --- producers ---
+
+absl::Status BatcherShared::CheckSubmit(const SubmitOptions& o) const {
+  const auto bad = [](const auto&... what) {
+    return absl::InvalidArgumentError(absl::StrCat("Submit: ", what...));
+  };
+  if (o.timeout && *o.timeout <= absl::ZeroDuration()) {
+    return bad("timeout: ", absl::FormatDuration(*o.timeout), ", expected more than zero");
+  }
+  if (o.priority < -RequestQueue::kMaxPriority || o.priority > RequestQueue::kMaxPriority) {
+    return bad("priority: ", o.priority, ", expected -100 to 100");
+  }
+  if (o.tokens < 0 || o.tokens > (int64_t{1} << 32)) {
+    return bad("tokens: ", o.tokens, ", expected 0 to 2^32");
+  }
+  if (options_.token_budget && o.tokens > *options_.token_budget) {
+    return bad("tokens: ", o.tokens, ", expected at most the token budget ",
+               *options_.token_budget);
+  }
+  if (options_.max_queue_tokens && o.tokens > *options_.max_queue_tokens) {
+    return bad("tokens: ", o.tokens, ", expected at most max_queue_tokens ",
+               *options_.max_queue_tokens);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status BatcherShared::Reserve(const SubmitOptions& options, void* request,
+                                    Reservation* reservation) {
+  if (absl::Status status = CheckSubmit(options); !status.ok()) return status;
+  const MonoTime now = options_.clock->Now();
+  const MonoTime deadline = options.timeout ? now + *options.timeout : MonoTime::InfiniteFuture();
+  int64_t tokens = options.tokens;
+  const bool fast = fast_ingress_ && (!options.timeout || !options_.predictive_expiry) &&
+                    !draining_.load(std::memory_order_relaxed);
+  if (!fast || !engine_.TryReserve(tokens)) {
+    absl::Status status = ReserveSlowly(options, request, now, deadline, &tokens);
+    if (!status.ok()) return status;
+  }
+  BatcherNode* node = pool_.Allocate();
+  node->priority = options.priority;
+  node->tokens = tokens;
+  node->submitted = now;
+  node->deadline = deadline;
+  if (!options.tenant.empty()) node->tenant = options.tenant;
+  reservation->node = node;
+  reservation->payload = pool_.payload(node);
+  return absl::OkStatus();
+}
+
+absl::Status BatcherShared::ReserveSlowly(const SubmitOptions& options, void* request, MonoTime now,
+                                          MonoTime deadline, int64_t* tokens) {
+  const auto self = shared_from_this();  // a callback of an evicted request may drop the Batcher
+  const MonoTime give_up = now + options.block_for;
+  bool degraded = false;
+  while (true) {
+    EngineRequest ask;
+    ask.tenant = options.tenant;
+    ask.priority = options.priority;
+    ask.deadline = deadline;
+    ask.tokens = *tokens;
+    Bell bell;
+    AdmissionVerdict verdict;
+    std::unique_ptr<Work> work;
+    bool wait = false;
+    now = options_.clock->Now();
+    {
+      MutexLock lock(mu_);
+      work = TakeWork();
+      work->wake = MoveIngress();
+      verdict = engine_.Admit(now, ask, &work->actions);
+      Translate(work.get());
+      wait = verdict.cause == RejectCause::kQueueFull && options_.on_full == OnFull::kBlock &&
+             now < give_up;
+      if (wait) place_waiters_.push_back(&bell);
+    }
+    Act(std::move(work));
+    if (verdict.cause == RejectCause::kNone) return absl::OkStatus();
+    if (wait) {
+      blocked_submits_.fetch_add(1, std::memory_order_relaxed);
+      if (!options_.former_thread) Wake();
+      options_.clock->WaitUntil(bell, std::min(give_up, deadline));
+      MutexLock lock(mu_);
+      place_waiters_.erase(std::find(place_waiters_.begin(), place_waiters_.end(), &bell));
+      continue;
+    }
+    const bool full =
+        verdict.cause == RejectCause::kQueueFull || verdict.cause == RejectCause::kQueueDelay;
+    if (full && options_.on_full == OnFull::kDegrade && !degraded) {
+      degraded = true;
+      const std::optional<int64_t> cheaper = degrade_(request);
+      if (cheaper && *cheaper >= 0 && *cheaper < *tokens) {
+        degraded_submits_.fetch_add(1, std::memory_order_relaxed);
+        *tokens = *cheaper;
+        continue;
+      }
+    }
+    return StatusOf(verdict);
+  }
+}
+
+Ticket BatcherShared::Publish(BatcherNode* node) {
+  const Ticket ticket{node->serial, node->index};
+  const int64_t deadline = node->deadline.nanoseconds();
+  BatcherNode* head = ingress_.load(std::memory_order_relaxed);
+  do {
+    node->next = head;
+  } while (!ingress_.compare_exchange_weak(head, node));
+  // From here on the node may be gone.
+  const bool ring = ring_at_.load() <= engine_.places();
+  if (ring || deadline < ring_before_.load()) {
+    if (!ring || ring_at_.exchange(kDoNotRing) != kDoNotRing) Wake();
+  }
+  return ticket;
+}
+
+}  // namespace penstock::internal
