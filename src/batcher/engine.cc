@@ -71,7 +71,7 @@ BatchEngine::Rep::RunningBatch* BatchEngine::Rep::FindBatch(BatchId id) {
 }
 
 int64_t BatchEngine::Rep::Advance(MonoTime to) {
-  now = std::max(now, to.nanoseconds());
+  now = std::max(now, std::min(to.nanoseconds(), kNever - 1));
   return now;
 }
 

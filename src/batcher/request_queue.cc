@@ -226,8 +226,8 @@ void RequestQueue::Push(uint32_t s, std::string_view tenant, int priority) {
   LinkArrival(band, s);
   CountIn(band, number, slot);
   if (flow.heap_position == kNoSlot) {
-    band.floor = std::max(band.floor, band.heap.empty() ? band.last_counter
-                                                        : flows_[band.heap.front()].counter);
+    band.floor = std::max(
+        band.floor, band.heap.empty() ? band.last_counter : flows_[band.heap.front()].counter);
     flow.counter = std::max(flow.counter, band.floor);
     Activate(band, f);
   }

@@ -99,8 +99,8 @@ class RequestQueue {
     uint32_t head = kNoSlot, tail = kNoSlot;
     size_t count = 0;
     int64_t tokens = 0;
-    double last_counter = 0;  // of the flow that left last
-    double floor = 0;         // what a newcomer is lifted to; never falls
+    double last_counter = 0;     // of the flow that left last
+    double floor = 0;            // what a newcomer is lifted to; never falls
     std::vector<uint32_t> heap;  // flows with requests, smallest counter first
     std::unordered_multimap<uint64_t, uint32_t> by_hash;
     uint32_t idle_head = kNoSlot, idle_tail = kNoSlot;

@@ -40,12 +40,13 @@ absl::Status BatcherShared::Drain(absl::Duration budget) {
         "Drain: called from a callback or RunBatch, which it would wait for");
   }
   const auto self = shared_from_this();
-  const MonoTime deadline = options_.clock->Now() + std::max(budget, absl::ZeroDuration());
+  const MonoTime start = options_.clock->Now();
+  const MonoTime deadline = start + std::max(budget, absl::ZeroDuration());
   Bell bell;
   {
     MutexLock lock(mu_);
     draining_.store(true);
-    engine_.BeginDrain(deadline - std::max(budget, absl::ZeroDuration()));
+    engine_.BeginDrain(start);
     somebody_waits_.store(true);
     idle_waiters_.push_back(&bell);
   }

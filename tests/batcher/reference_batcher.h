@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The slow, obviously right twin of BatchEngine: one vector of requests, scanned for everything. It knows no prediction,
-// no admission control, no length window and no adaptive cap.
+// The slow, obviously right twin of BatchEngine: one vector of requests, scanned for everything. It
+// knows no prediction, no admission control, no length window and no adaptive cap.
 #ifndef PENSTOCK_TESTS_BATCHER_REFERENCE_BATCHER_H_
 #define PENSTOCK_TESTS_BATCHER_REFERENCE_BATCHER_H_
 
@@ -52,8 +52,8 @@ class ReferenceBatcher {
       EndRequest(victim->tag, Outcome::kEvicted);
     }
     if (Queued(r.priority, std::string(r.tenant)) == 0) Lift(r.priority, std::string(r.tenant));
-    requests_.push_back({r.tag, std::string(r.tenant), r.priority, now_,
-                         r.deadline.nanoseconds(), r.tokens, next_serial_++});
+    requests_.push_back({r.tag, std::string(r.tenant), r.priority, now, r.deadline.nanoseconds(),
+                         r.tokens, next_serial_++});
     return RejectCause::kNone;
   }
 
@@ -132,7 +132,8 @@ class ReferenceBatcher {
   }
   double& Counter(const Request& r) { return counters_[{r.priority, r.tenant}]; }
 
-  // A tenant that becomes active starts at the smallest active counter, or at that of the tenant that left last.
+  // A tenant that becomes active starts at the smallest active counter, or at that of the tenant
+  // that left last.
   void Lift(int priority, const std::string& tenant) {
     std::optional<double> least;
     for (const Request& r : requests_) {
@@ -164,8 +165,8 @@ class ReferenceBatcher {
       if (r.state != Request::kQueued) continue;
       if (policy_.on_full == OnFull::kDropOldest) {
         if (r.priority > priority) continue;
-        if (victim == nullptr ||
-            std::make_pair(r.priority, r.serial) < std::make_pair(victim->priority, victim->serial)) {
+        if (victim == nullptr || std::make_pair(r.priority, r.serial) <
+                                     std::make_pair(victim->priority, victim->serial)) {
           victim = &r;
         }
       } else if (policy_.on_full == OnFull::kEvictLowest) {
@@ -205,7 +206,8 @@ class ReferenceBatcher {
     }
   }
 
-  // The next in order: per priority the tenant with the least counter, its oldest; then the smallest key.
+  // The next in order: per priority the tenant with the least counter, its oldest; then the
+  // smallest key.
   Request* Next() {
     std::map<int, Request*, std::greater<>> per_priority;
     for (Request& r : requests_) {
@@ -243,6 +245,15 @@ class ReferenceBatcher {
     }
     return head;
   }
+  bool IsFirstOfItsPriority(const Request& r) const {
+    for (const Request& other : requests_) {
+      if (other.state == Request::kQueued && other.priority == r.priority &&
+          other.serial < r.serial) {
+        return false;
+      }
+    }
+    return true;
+  }
   int64_t Key(const Request& r) const {
     return r.submitted - r.priority * absl::ToInt64Nanoseconds(policy_.ageing);
   }
@@ -264,11 +275,10 @@ class ReferenceBatcher {
       if (r.state != Request::kQueued) continue;
       sum += r.tokens;
       longest = std::max(longest, r.tokens);
-      oldest = std::min(oldest, r.submitted);
+      if (IsFirstOfItsPriority(r)) oldest = std::min(oldest, r.submitted);
     }
-    const int64_t cost = policy_.cost_shape == CostShape::kSum
-                             ? sum
-                             : longest * static_cast<int64_t>(queued_now);
+    const int64_t cost =
+        policy_.cost_shape == CostShape::kSum ? sum : longest * static_cast<int64_t>(queued_now);
     if (policy_.token_budget && cost >= *policy_.token_budget) return ReleaseReason::kBudget;
     if (now_ - oldest >= absl::ToInt64Nanoseconds(policy_.max_delay)) {
       return ReleaseReason::kTimeout;
