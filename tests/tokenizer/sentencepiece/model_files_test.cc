@@ -246,7 +246,8 @@ std::vector<BadFile> BadFiles() {
        "no root"},
       {"charsmap value far away", with_map(Charsmap(1024, Units({{9, 0x80001000}}), zero)),
        "unit 9 points to replacement byte 4096"},
-      {"charsmap value missing", with_map(Charsmap(1024, Units({{5, 0x105 | 1u << 10}}), zero)),
+      {"charsmap value missing",
+       with_map(Charsmap(1024, Units({{4, 1}, {5, 0x105 | 1u << 10}}), zero)),
        "has a value that is none"},
       // Child 'a' of the root (1 ^ 'a' = 0x60) whose children are those of the root again.
       {"charsmap in a circle",
