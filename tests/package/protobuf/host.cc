@@ -14,8 +14,11 @@ int main() {
   host::Request parsed;
   const bool same =
       parsed.ParseFromString(request.SerializeAsString()) && parsed.prompt() == "Hello";
-  const bool refused = !penstock::LoadTokenizer("/no/such/file").ok();
+  // The very kind of file for which others bring a protobuf of their own.
+  const absl::StatusOr<penstock::TokenizerPtr> tokenizer = penstock::LoadTokenizer(MODEL_PATH);
+  const bool encodes =
+      tokenizer.ok() && (*tokenizer)->Decode((*tokenizer)->EncodeIds("Hello")) == "Hello";
   std::printf("protobuf beside penstock %s\n", std::string(penstock::Version()).c_str());
   google::protobuf::ShutdownProtobufLibrary();
-  return same && refused ? 0 : 1;
+  return same && encodes ? 0 : 1;
 }
