@@ -8,37 +8,9 @@
 #include "absl/strings/str_cat.h"
 #include "base/absl_compat.h"
 #include "penstock/base/status_macros.h"
-#include "pipeline/callback_depth.h"
 
 namespace penstock::internal {
 namespace {
-
-uint64_t Micros(absl::Duration d) {
-  return static_cast<uint64_t>(std::max<int64_t>(0, absl::ToInt64Microseconds(d)));
-}
-
-uint64_t* EndedAs(absl::StatusCode code, PipelineStats* stats) {
-  switch (code) {
-    case absl::StatusCode::kOk:
-      return &stats->ok;
-    case absl::StatusCode::kInvalidArgument:
-      return &stats->invalid;
-    case absl::StatusCode::kResourceExhausted:
-      return &stats->exhausted;
-    case absl::StatusCode::kDeadlineExceeded:
-      return &stats->expired;
-    case absl::StatusCode::kCancelled:
-      return &stats->cancelled;
-    case absl::StatusCode::kUnavailable:
-      return &stats->unavailable;
-    default:
-      return &stats->failed;
-  }
-}
-
-StageStats& Stage(PipelineStats& stats, PipelineStage stage) {
-  return stats.stages[static_cast<size_t>(stage)];
-}
 
 size_t TextBytes(const PipelineRequest& request) {
   size_t bytes = 0;
@@ -46,38 +18,7 @@ size_t TextBytes(const PipelineRequest& request) {
   return bytes;
 }
 
-std::string Named(const PipelineRequest& request) {
-  return absl::StrCat("request \"", request.id, "\": ");
-}
-
-absl::Status WithName(const PipelineRequest& request, const absl::Status& status) {
-  absl::Status named(status.code(), absl::StrCat(Named(request), status.message()));
-  status.ForEachPayload([&named](absl::string_view url, const absl::Cord& payload) {
-    named.SetPayload(url, payload);
-  });
-  return named;
-}
-
 }  // namespace
-
-class PipelineCore::Visit {
- public:
-  explicit Visit(PipelineCore* core) : core_(core) {
-    MutexLock lock(core_->mu_);
-    inside_ = !core_->closed_;
-    if (inside_) ++core_->visitors_;
-  }
-  ~Visit() {
-    if (!inside_) return;
-    MutexLock lock(core_->mu_);
-    if (--core_->visitors_ == 0) core_->visitors_gone_.NotifyAll();
-  }
-  bool inside() const { return inside_; }
-
- private:
-  PipelineCore* core_;
-  bool inside_;
-};
 
 absl::StatusOr<std::shared_ptr<PipelineCore>> PipelineCore::Create(PipelineParts parts,
                                                                    Pipeline::Runner runner,
@@ -131,16 +72,16 @@ absl::StatusOr<std::shared_ptr<PipelineCore>> PipelineCore::Create(PipelineParts
 absl::Status PipelineCore::CheckRequest(const PipelineRequest& request) const {
   const size_t bytes = TextBytes(request);
   if (bytes == 0) {
-    return absl::InvalidArgumentError(absl::StrCat(Named(request), "no text, expected some"));
+    return absl::InvalidArgumentError(absl::StrCat(NameOf(request), "no text, expected some"));
   }
   if (request.timeout.has_value() && *request.timeout <= absl::ZeroDuration()) {
     return absl::InvalidArgumentError(
-        absl::StrCat(Named(request), "timeout: ", absl::FormatDuration(*request.timeout),
+        absl::StrCat(NameOf(request), "timeout: ", absl::FormatDuration(*request.timeout),
                      ", expected more than 0"));
   }
   if (bytes > options_.max_prompt_bytes) {
     return absl::ResourceExhaustedError(
-        absl::StrCat(Named(request), "the text has ", bytes, " bytes, expected at most ",
+        absl::StrCat(NameOf(request), "the text has ", bytes, " bytes, expected at most ",
                      options_.max_prompt_bytes, " (max_prompt_bytes)"));
   }
   return absl::OkStatus();
@@ -209,7 +150,7 @@ void PipelineCore::Prepare(const WorkPtr& work) {
     }
     if (wanted && start >= work->deadline) {
       End(work, absl::DeadlineExceededError(
-                    absl::StrCat(Named(work->request), "timed out before it was tokenized")));
+                    absl::StrCat(NameOf(work->request), "timed out before it was tokenized")));
     } else if (wanted) {
       absl::StatusOr<std::vector<PreparedPrompt>> prompts = splitter_->Prepare(work->request);
       {
@@ -259,7 +200,7 @@ void PipelineCore::Enqueue(const WorkPtr& work, std::vector<PreparedPrompt> prom
     options.cached_prefix_tokens = static_cast<int64_t>(part->peeked_tokens);
     if (options.timeout.has_value() && *options.timeout <= absl::ZeroDuration()) {
       End(work, absl::DeadlineExceededError(
-                    absl::StrCat(Named(work->request), "timed out while it was tokenized")));
+                    absl::StrCat(NameOf(work->request), "timed out while it was tokenized")));
       return;
     }
     {
@@ -331,166 +272,6 @@ size_t PipelineCore::Peek(const PartWork& part) {
   ++stage.left;
   stage.service_us.Record(Micros(Now() - start));
   return tokens;
-}
-
-bool PipelineCore::End(const WorkPtr& work, absl::StatusOr<PipelineResult> outcome, EndedBy by) {
-  bool run_now;
-  {
-    MutexLock lock(work->mu);
-    if (work->ended) return false;
-    work->ended = true;
-    run_now = work->pieces_out == 0;
-  }
-  {
-    MutexLock lock(mu_);
-    ++*EndedAs(outcome.status().code(), &stats_);
-    --stats_.in_flight;
-    stats_.in_flight_bytes -= work->bytes;
-    live_.erase(work->serial);
-    if (by == EndedBy::kShutdown) ++shut_down_;
-    ++callbacks_out_;
-    ++Stage(stats_, PipelineStage::kEmit).entered;
-  }
-  CancelParts(work);
-  if (!run_now) {
-    MutexLock lock(work->mu);
-    run_now = work->pieces_out == 0;
-    if (!run_now) work->outcome.emplace(std::move(outcome));
-  }
-  if (run_now) RunCallback(work, std::move(outcome));
-  return true;
-}
-
-void PipelineCore::CancelParts(const WorkPtr& work) {
-  std::vector<Ticket> tickets;
-  {
-    MutexLock lock(work->mu);
-    tickets = std::move(work->tickets);
-    work->tickets.clear();
-  }
-  if (tickets.empty()) return;
-  const Visit visit(this);
-  if (!visit.inside()) return;
-  for (const Ticket& ticket : tickets) batcher_->Cancel(ticket);
-}
-
-void PipelineCore::RunCallback(const WorkPtr& work, absl::StatusOr<PipelineResult> outcome) {
-  Pipeline::Callback callback;
-  {
-    MutexLock lock(work->mu);
-    callback = std::move(work->callback);
-  }
-  const MonoTime ready = Now();
-  auto run = [self = shared_from_this(), callback = std::move(callback),
-              outcome = std::move(outcome), ready]() mutable {
-    const MonoTime start = self->Now();
-    {
-      const CallbackDepth depth;
-      std::move(callback)(std::move(outcome));
-    }
-    callback = nullptr;  // its captures die before Drain can return
-    MutexLock lock(self->mu_);
-    StageStats& stage = Stage(self->stats_, PipelineStage::kEmit);
-    ++stage.left;
-    stage.queue_delay_us.Record(Micros(start - ready));
-    stage.service_us.Record(Micros(self->Now() - start));
-    if (--self->callbacks_out_ == 0) self->visitors_gone_.NotifyAll();
-    self->RingBells();
-  };
-  if (options_.batching.callback_executor == nullptr) {
-    run();
-  } else {
-    options_.batching.callback_executor->Schedule(std::move(run));
-  }
-}
-
-bool PipelineCore::Cancel(const WorkPtr& work) {
-  return End(work, absl::CancelledError(absl::StrCat(Named(work->request), "cancelled")));
-}
-
-void PipelineCore::EndAll(const absl::Status& status) {
-  std::vector<WorkPtr> works;
-  {
-    MutexLock lock(mu_);
-    for (const auto& [serial, work] : live_) works.push_back(work);
-  }
-  std::sort(works.begin(), works.end(),
-            [](const WorkPtr& a, const WorkPtr& b) { return a->serial < b->serial; });
-  for (const WorkPtr& work : works) {
-    End(work, WithName(work->request, status), EndedBy::kShutdown);
-  }
-}
-
-void PipelineCore::RingBells() {
-  for (Bell* bell : bells_) bell->Ring();
-}
-
-bool PipelineCore::NothingPreparing() const { return preparing_ == 0; }
-bool PipelineCore::NothingInFlight() const { return stats_.in_flight == 0 && callbacks_out_ == 0; }
-
-bool PipelineCore::AwaitUntil(MonoTime deadline, bool (PipelineCore::*quiet)() const) {
-  Bell bell;
-  {
-    MutexLock lock(mu_);
-    if ((this->*quiet)()) return true;
-    bells_.push_back(&bell);
-  }
-  bool is_quiet = false;
-  bool in_time = true;
-  while (!is_quiet && in_time) {
-    in_time = options_.batching.clock->WaitUntil(bell, deadline);
-    MutexLock lock(mu_);
-    is_quiet = (this->*quiet)();
-  }
-  MutexLock lock(mu_);
-  bells_.erase(std::find(bells_.begin(), bells_.end(), &bell));
-  return is_quiet;
-}
-
-absl::Status PipelineCore::Drain(absl::Duration budget) {
-  if (CallbackDepth::active()) {
-    return absl::FailedPreconditionError(
-        "Drain: called from a callback or the runner, expected another thread");
-  }
-  const MonoTime deadline = Now() + std::max(budget, absl::ZeroDuration());
-  {
-    MutexLock lock(mu_);
-    draining_ = true;
-  }
-  AwaitUntil(deadline, &PipelineCore::NothingPreparing);
-  // Partial batches leave at once from here on; what the batcher cannot finish in time it fails,
-  // and what comes too late from preparation it refuses.
-  (void)batcher_->Drain(std::max(deadline - Now(), absl::ZeroDuration()));
-  AwaitUntil(deadline, &PipelineCore::NothingInFlight);
-  EndAll(absl::UnavailableError("shut down before it was done"));
-  size_t left;
-  {
-    MutexLock lock(mu_);
-    left = shut_down_;
-  }
-  if (left == 0) return absl::OkStatus();
-  return absl::DeadlineExceededError(
-      absl::StrCat(left, " requests were not done within ", absl::FormatDuration(budget)));
-}
-
-void PipelineCore::Close() {
-  {
-    MutexLock lock(mu_);
-    draining_ = true;
-  }
-  EndAll(absl::UnavailableError("shut down before it was done"));
-  {
-    MutexLock lock(mu_);
-    closed_ = true;
-    while (visitors_ > 0) visitors_gone_.Wait(mu_);
-  }
-  own_executor_.reset();
-  batcher_.reset();
-  MutexLock lock(mu_);
-  // Callbacks handed to the host's executor keep what they need; only running ones are waited for
-  // where they run on our threads or a caller's.
-  if (options_.batching.callback_executor != nullptr) return;
-  while (callbacks_out_ > 0) visitors_gone_.Wait(mu_);
 }
 
 PipelineStats PipelineCore::GetStats() const {

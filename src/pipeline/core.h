@@ -10,10 +10,12 @@
 #ifndef PENSTOCK_SRC_PIPELINE_CORE_H_
 #define PENSTOCK_SRC_PIPELINE_CORE_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <unordered_map>
 #include <vector>
 
@@ -23,6 +25,17 @@
 #include "pipeline/prompt_splitter.h"
 
 namespace penstock::internal {
+
+// "request "7": ", and a status with that before its message.
+std::string NameOf(const PipelineRequest& request);
+absl::Status WithName(const PipelineRequest& request, const absl::Status& status);
+
+inline uint64_t Micros(absl::Duration d) {
+  return static_cast<uint64_t>(std::max<int64_t>(0, absl::ToInt64Microseconds(d)));
+}
+inline StageStats& Stage(PipelineStats& stats, PipelineStage stage) {
+  return stats.stages[static_cast<size_t>(stage)];
+}
 
 struct PartWork {
   std::shared_ptr<PipelineWork> work;
@@ -142,6 +155,25 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   // Leases held or being taken, and how often one was asked for: see TakeLease.
   size_t lease_holders_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t lease_attempts_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+class PipelineCore::Visit {
+ public:
+  explicit Visit(PipelineCore* core) : core_(core) {
+    MutexLock lock(core_->mu_);
+    inside_ = !core_->closed_;
+    if (inside_) ++core_->visitors_;
+  }
+  ~Visit() {
+    if (!inside_) return;
+    MutexLock lock(core_->mu_);
+    if (--core_->visitors_ == 0) core_->visitors_gone_.NotifyAll();
+  }
+  bool inside() const { return inside_; }
+
+ private:
+  PipelineCore* core_;
+  bool inside_;
 };
 
 }  // namespace penstock::internal

@@ -11,17 +11,6 @@
 #include "pipeline/prefill_batch.h"
 
 namespace penstock::internal {
-namespace {
-
-uint64_t Micros(absl::Duration d) {
-  return static_cast<uint64_t>(std::max<int64_t>(0, absl::ToInt64Microseconds(d)));
-}
-
-StageStats& Stage(PipelineStats& stats, PipelineStage stage) {
-  return stats.stages[static_cast<size_t>(stage)];
-}
-
-}  // namespace
 
 void PipelineCore::RunBatch(PartBatch batch) {
   std::vector<size_t> live;
