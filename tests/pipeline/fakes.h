@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "penstock/base/status_macros.h"
 #include "penstock/kv_cache/memory_block_store.h"
 #include "penstock/pipeline.h"
 #include "penstock/testing/manual_clock.h"
@@ -123,9 +124,9 @@ inline std::string TextOf(absl::Span<const TokenId> ids) {
 // A pipeline with everything around it. Blocks of 4 tokens.
 struct PipelineBench {
   ManualClock clock;
+  std::unique_ptr<MemoryBlockStore> store;  // outlives the leases of batches that nobody took
   BatchBook batches;
   ResultBook results;
-  std::unique_ptr<MemoryBlockStore> store;
   KVCacheOptions caching;
   bool with_cache = true;
   BlockStore* other_store = nullptr;  // instead of `store`

@@ -56,15 +56,17 @@ TEST(CancelTest, WhileItRunsKeepsTheBlocksUntilTheRunnerIsDone) {
   PipelineBench bench;
   bench.Open();
   PipelineTicket ticket = bench.Submit("a", "some text in five blocks");
-  PrefillBatch batch = bench.batches.Next();
-  EXPECT_FALSE(batch.cancelled(0));
-  EXPECT_TRUE(ticket.Cancel());
-  EXPECT_TRUE(bench.results.Has("a"));
-  EXPECT_TRUE(batch.cancelled(0));
-  // The runner may still be writing: its lease lives.
-  EXPECT_EQ(bench.pipeline->GetStats().kv_cache.live_leases, 1u);
-  EXPECT_FALSE(batch.item(0).blocks().empty());
-  batch.Complete(0, PrefillResult());  // late, and dropped; but what it computed is there
+  {
+    PrefillBatch batch = bench.batches.Next();
+    EXPECT_FALSE(batch.cancelled(0));
+    EXPECT_TRUE(ticket.Cancel());
+    EXPECT_TRUE(bench.results.Has("a"));
+    EXPECT_TRUE(batch.cancelled(0));
+    // The runner may still be writing: its lease lives.
+    EXPECT_EQ(bench.pipeline->GetStats().kv_cache.live_leases, 1u);
+    EXPECT_FALSE(batch.item(0).blocks().empty());
+    batch.Complete(0, PrefillResult());  // late, and dropped; but what it computed is there
+  }
   bench.ExpectQuiet();
   PENSTOCK_ASSERT_OK_AND_ASSIGN(const PipelineResult again, bench.Serve(PipelineBench::Request(
                                                                 "b", "some text in five blocks")));
@@ -176,12 +178,10 @@ TEST(RunnerTest, ThatFailsEverythingCommitsNothing) {
 }
 
 TEST(RunnerTest, ThatFinishesAfterThePipelineIsGoneHarmsNothing) {
-  BatchBook* batches;
   PipelineBench bench;
   bench.Open();
-  batches = &bench.batches;
   bench.Submit("a", "x");
-  PrefillBatch batch = batches->Next();
+  PrefillBatch batch = bench.batches.Next();
   bench.pipeline.reset();
   EXPECT_THAT(bench.results.Await("a"), StatusIs(StatusCode::kUnavailable));
   EXPECT_TRUE(batch.cancelled(0));
