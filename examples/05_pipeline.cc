@@ -191,6 +191,7 @@ class Arm {
     options.max_in_flight = in_flight;
     options.scope.model = "reference:" + std::string(tokenizer_->fingerprint());
     options.batching.max_batch_requests = arguments_.batch;
+    options.batching.cost_shape = CostShape::kPadded;  // prompts of like length go together
     PENSTOCK_ASSIGN_OR_RETURN(
         Pipeline pipeline,
         Pipeline::Create(

@@ -44,7 +44,7 @@ void PrintRequests(const ArmReport& arm, std::FILE* out) {
   for (const JobRecord& r : arm.records) {
     if (r.status.ok()) continue;
     if (++shown > 20) continue;
-    std::fprintf(out, "  line %-5zu %s\n", r.line, r.status.ToString().c_str());
+    std::fprintf(out, "  line %zu: %s\n", r.line, r.status.ToString().c_str());
   }
   if (shown > 20) std::fprintf(out, "  … and %zu more\n", shown - 20);
 }

@@ -59,7 +59,7 @@ absl::StatusOr<std::vector<Message>> Messages(const element& value) {
                                   : field.key == "content" ? &message.content
                                                            : nullptr;
       if (target == nullptr) return Bad(where + ": unknown key " + Quoted(field.key));
-      PENSTOCK_ASSIGN_OR_RETURN(*target, String(field.key, field.value));
+      PENSTOCK_ASSIGN_OR_RETURN(*target, String(where + "." + std::string(field.key), field.value));
     }
     if (message.role.empty()) return Bad(where + ": \"role\" is missing");
     any_text = any_text || !message.content.empty();
@@ -195,7 +195,8 @@ absl::StatusOr<PipelineRequest> RequestReader::Parse(std::string* id) {
   PipelineRequest request;
   std::optional<std::string> prompt;
   std::optional<std::vector<Message>> messages;
-  PENSTOCK_ASSIGN_OR_RETURN(const object fields, Object("the line", root));
+  object fields;
+  if (root.get(fields) != simdjson::SUCCESS) return Bad("expected a JSON object");
   // The id first: it names the errors of the others.
   if (element value; fields["id"].get(value) == simdjson::SUCCESS) {
     PENSTOCK_ASSIGN_OR_RETURN(*id, String("id", value));
@@ -239,11 +240,6 @@ std::optional<RequestLine> RequestReader::Next() {
     if (line_.find_first_not_of(" \t") == std::string::npos) continue;
     RequestLine line{number_, "", absl::UnknownError("")};
     line.request = Parse(&line.id);
-    if (!line.request.ok()) {
-      line.request = absl::Status(
-          line.request.status().code(),
-          "line " + std::to_string(number_) + ": " + std::string(line.request.status().message()));
-    }
     return line;
   }
   return std::nullopt;

@@ -6,8 +6,8 @@
 //   absl::StatusOr<ChatTemplate> chat = ChatTemplate::Load("template.json");
 //   RequestReader reader(&std::cin, &*chat);
 //   while (std::optional<RequestLine> line = reader.Next()) {
-//     if (!line->request.ok()) std::cerr << line->request.status();   // line 3: "id": missing, …
-//   }
+//     if (!line->request.ok()) std::cerr << line->number << line->request.status();
+//   }                                             // 3 INVALID_ARGUMENT: "id": missing or empty, …
 #ifndef PENSTOCK_EXAMPLES_MAIN_JOB_REQUESTS_H_
 #define PENSTOCK_EXAMPLES_MAIN_JOB_REQUESTS_H_
 

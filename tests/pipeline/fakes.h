@@ -73,6 +73,13 @@ class BatchBook {
     batches_.pop_front();
     return batch;
   }
+  std::optional<PrefillBatch> TryNext() {
+    const std::lock_guard<std::mutex> lock(mu_);
+    if (batches_.empty()) return std::nullopt;
+    PrefillBatch batch = std::move(batches_.front());
+    batches_.pop_front();
+    return batch;
+  }
   bool empty() const {
     const std::lock_guard<std::mutex> lock(mu_);
     return batches_.empty();
