@@ -121,13 +121,17 @@ TEST_F(LogitsOfPipelineTest, AreThoseOfEachPromptAloneWhateverWasReused) {
       const std::string id = std::to_string(blocks) + "/" + std::to_string(i);
       ASSERT_OK(
           pipeline_->Submit(PipelineBench::Request(id, RandomPrompt(random)), results_.For(id)));
-      if (i % 16 == 15) EXPECT_OK(results_.Await(id));
+      if (i % 16 == 15) {
+        EXPECT_OK(results_.Await(id));
+      }
     }
     EXPECT_OK(pipeline_->Drain(absl::InfiniteDuration()));
     EXPECT_EQ(pipeline_->GetStats().ok, count);
     EXPECT_GT(cached_, 0u);
     EXPECT_EQ(Different(), 0u);
-    if (blocks == 40) EXPECT_GT(pipeline_->GetStats().kv_cache.total.evicted_blocks, 0u);
+    if (blocks == 40) {
+      EXPECT_GT(pipeline_->GetStats().kv_cache.total.evicted_blocks, 0u);
+    }
     pipeline_.reset();
     prompts_.clear();
     cached_ = 0;
