@@ -18,7 +18,34 @@ std::string_view Spelling(const EngineParts& parts, TokenId id) {
   return parts.vocabulary.Token(id);
 }
 
+// Bytes of white space at the begin (or end) of `token`. In byte-level spelling, where white space but
+// for the space itself is spelled by letters, only that counts.
+size_t LeadingSpace(std::string_view token, bool spaces_only) {
+  size_t pos = 0;
+  while (pos < token.size()) {
+    const DecodedChar c = DecodeUtf8(token, pos);
+    const bool space = spaces_only ? token[pos] == ' ' : c.valid && IsWhiteSpace(c.code_point);
+    if (!space) break;
+    pos += c.size;
+  }
+  return pos;
+}
+
+size_t TrailingSpace(std::string_view token, bool spaces_only) {
+  size_t run = 0;
+  for (size_t pos = 0; pos < token.size();) {
+    const DecodedChar c = DecodeUtf8(token, pos);
+    const bool space = spaces_only ? token[pos] == ' ' : c.valid && IsWhiteSpace(c.code_point);
+    run = space ? run + c.size : 0;
+    pos += c.size;
+  }
+  return run;
+}
+
+}  // namespace
+
 void ReplaceAll(std::string_view from, std::string_view to, std::string* text) {
+  if (from.empty()) return;
   size_t pos = text->find(from);
   if (pos == std::string::npos) return;
   std::string out;
@@ -32,35 +59,14 @@ void ReplaceAll(std::string_view from, std::string_view to, std::string* text) {
   *text = std::move(out);
 }
 
-// Bytes of white space at the begin (or end) of `token`.
-size_t LeadingSpace(std::string_view token) {
-  size_t pos = 0;
-  while (pos < token.size()) {
-    const DecodedChar c = DecodeUtf8(token, pos);
-    if (!c.valid || !IsWhiteSpace(c.code_point)) break;
-    pos += c.size;
-  }
-  return pos;
-}
-
-size_t TrailingSpace(std::string_view token) {
-  size_t space = 0;
-  for (size_t pos = 0; pos < token.size();) {
-    const DecodedChar c = DecodeUtf8(token, pos);
-    space = c.valid && IsWhiteSpace(c.code_point) ? space + c.size : 0;
-    pos += c.size;
-  }
-  return space;
-}
-
-}  // namespace
-
-void CleanUpSpaces(std::string* text) {
+void CleanUpSpaces(std::string* text, bool do_not) {
   static constexpr std::pair<std::string_view, std::string_view> kRules[] = {
       {" .", "."},   {" ?", "?"},     {" !", "!"},    {" ,", ","},
       {" ' ", "'"},  {" n't", "n't"}, {" 'm", "'m"},  {" do not", " don't"},
       {" 's", "'s"}, {" 've", "'ve"}, {" 're", "'re"}};
-  for (const auto& [from, to] : kRules) ReplaceAll(from, to, text);
+  for (const auto& [from, to] : kRules) {
+    if (do_not || from != " do not") ReplaceAll(from, to, text);
+  }
 }
 
 std::string DecodeTokens(const EngineParts& parts, absl::Span<const TokenId> ids,
@@ -82,7 +88,7 @@ std::string DecodeTokens(const EngineParts& parts, absl::Span<const TokenId> ids
     for (const std::string& token : tokens) text.append(token);
   }
   if (options.replace_invalid_utf8 && !IsValidUtf8(text)) text = ReplaceInvalidUtf8(text);
-  if (options.clean_up_spaces.value_or(parts.clean_up_spaces)) CleanUpSpaces(&text);
+  if (options.clean_up_spaces.value_or(parts.clean_up_spaces)) CleanUpSpaces(&text, false);
   return text;
 }
 
@@ -91,8 +97,9 @@ void TrimOffsets(const EngineParts& parts, std::string_view text, TokenRun* run)
     ByteRange& offsets = run->offsets[i];
     const bool added = parts.vocabulary.FindAdded(run->ids[i]) != nullptr;
     const std::string_view token = added ? offsets.In(text) : parts.vocabulary.Token(run->ids[i]);
-    size_t leading = LeadingSpace(token);
-    const size_t trailing = TrailingSpace(token);
+    const bool spaces_only = !added && parts.byte_level_vocabulary;
+    size_t leading = LeadingSpace(token, spaces_only);
+    const size_t trailing = TrailingSpace(token, spaces_only);
     if (leading > 0) {
       const bool is_first = i == 0 || offsets.begin == 0;
       // The space that add_prefix_space put there stands for no byte of the text.

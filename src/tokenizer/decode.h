@@ -5,6 +5,7 @@
 #define PENSTOCK_SRC_TOKENIZER_DECODE_H_
 
 #include <string>
+#include <string_view>
 
 #include "absl/types/span.h"
 #include "penstock/tokenizer/encoding.h"
@@ -17,8 +18,12 @@ namespace penstock::internal {
 std::string DecodeTokens(const EngineParts& parts, absl::Span<const TokenId> ids,
                          const DecodeOptions& options);
 
-// Hugging Face's clean_up_tokenization: no space before . ? ! , and within English contractions.
-void CleanUpSpaces(std::string* text);
+// Hugging Face's clean-up: no space before . ? ! , and within English contractions. `do_not`: also
+// "do not" to "don't", as the decoders of tokenizer.json do and tokenizer_config.json's does not.
+void CleanUpSpaces(std::string* text, bool do_not);
+
+// Every occurrence of `from`, left to right. An empty `from` does not occur.
+void ReplaceAll(std::string_view from, std::string_view to, std::string* text);
 
 // Leaves leading and trailing white space of tokens out of their offsets (PostProcessor::trim_offsets).
 void TrimOffsets(const EngineParts& parts, std::string_view text, TokenRun* run);

@@ -58,6 +58,8 @@ struct EngineParts {
   std::unique_ptr<const Decoder> decoder;  // null: the bytes of the tokens, concatenated
   InvalidUtf8 invalid_utf8 = InvalidUtf8::kReplace;
 
+  // The vocabulary holds bytes of text (Vocabulary's comment); its file may spell them otherwise.
+  bool byte_level_vocabulary = false;
   // How the decoder sees a token: spellings[id]; empty: the vocabulary's bytes.
   std::vector<std::string> spellings;
   // Hugging Face's clean-up of spaces before punctuation, as the file says.
@@ -72,6 +74,13 @@ struct EngineParts {
 // in `content_tokens`; else control. kInvalidArgument: a content token that is no added token.
 absl::Status ClassifyAddedTokens(const std::vector<std::string>& content_tokens,
                                  std::vector<AddedToken>* tokens);
+
+// Vocabulary::Create() for files in which ids may share their bytes: Find() gives the smallest.
+struct VocabularyAccess {
+  static absl::StatusOr<Vocabulary> CreateWithDuplicates(std::vector<std::string> tokens,
+                                                         std::vector<AddedToken> added,
+                                                         SpecialIds special);
+};
 
 // The tokenizer over these parts.
 // kInvalidArgument: no model; a special id of the template that the vocabulary does not contain.

@@ -30,6 +30,8 @@ struct FormatRow {
   absl::StatusOr<TokenizerPtr> (*read_path)(const std::string& path, const LoadOptions& options);
 };
 constexpr FormatRow kFormats[] = {
+    {FileFormat::kHuggingFaceJson, "tokenizer.json", LooksLikeHuggingFaceJson, ReadHuggingFaceJson,
+     nullptr},
     {FileFormat::kTiktoken, "tiktoken rank file", LooksLikeTiktoken, ReadTiktoken, nullptr},
     {FileFormat::kSentencePiece, "SentencePiece .model", LooksLikeSentencePiece, ReadSentencePiece,
      nullptr},

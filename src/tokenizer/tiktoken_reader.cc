@@ -15,6 +15,7 @@
 #include "penstock/base/status_macros.h"
 #include "tokenizer/bpe_model.h"
 #include "tokenizer/engine.h"
+#include "tokenizer/huggingface/normalizers.h"
 #include "tokenizer/known_encodings.h"
 #include "tokenizer/readers.h"
 #include "tokenizer/split_pre_tokenizer.h"
@@ -254,6 +255,8 @@ absl::StatusOr<TokenizerPtr> ReadTiktoken(const SourceFile& file, const LoadOpti
   if (!pre_tokenizer.ok()) return InFile(file, pre_tokenizer.status());
   parts.pre_tokenizer = *std::move(pre_tokenizer);
   parts.invalid_utf8 = InvalidUtf8::kKeep;
+  parts.byte_level_vocabulary = true;
+  if (encoding.nfc) parts.normalizer = NewNfcNormalizer();
   if (encoding.bos.has_value()) {
     const std::vector<TokenId> bos = {*encoding.bos};
     using Kind = TemplatePart::Kind;

@@ -8,6 +8,7 @@
 #include "base/absl_compat.h"
 #include "penstock/base/status_macros.h"
 #include "tokenizer/byte_map.h"
+#include "tokenizer/engine.h"
 
 namespace penstock {
 
@@ -89,6 +90,12 @@ Vocabulary::Vocabulary() {
 
 absl::StatusOr<Vocabulary> Vocabulary::Create(std::vector<std::string> tokens,
                                               std::vector<AddedToken> added, SpecialIds special) {
+  return Build(std::move(tokens), std::move(added), special, /*duplicates=*/false);
+}
+
+absl::StatusOr<Vocabulary> Vocabulary::Build(std::vector<std::string> tokens,
+                                             std::vector<AddedToken> added, SpecialIds special,
+                                             bool duplicates) {
   if (tokens.size() > static_cast<size_t>(kMaxId)) {
     return absl::InvalidArgumentError(
         absl::StrCat(tokens.size(), " tokens, expected fewer than ", kMaxId));
@@ -124,7 +131,7 @@ absl::StatusOr<Vocabulary> Vocabulary::Create(std::vector<std::string> tokens,
     if (tokens[i].empty()) continue;
     rep->present[i] = 1;
     if (i >= is_model.size() || !is_model[i]) continue;
-    if (!ids.Insert(tokens[i], static_cast<int32_t>(i))) {
+    if (!ids.Insert(tokens[i], static_cast<int32_t>(i)) && !duplicates) {
       return absl::InvalidArgumentError(absl::StrCat("ids ", ids.Find(tokens[i]), " and ", i,
                                                      " have the same bytes \"", tokens[i], "\""));
     }
@@ -176,5 +183,10 @@ bool Vocabulary::IsControl(TokenId id) const {
 }
 
 const SpecialIds& Vocabulary::special() const { return rep_->special; }
+
+absl::StatusOr<Vocabulary> internal::VocabularyAccess::CreateWithDuplicates(
+    std::vector<std::string> tokens, std::vector<AddedToken> added, SpecialIds special) {
+  return Vocabulary::Build(std::move(tokens), std::move(added), special, /*duplicates=*/true);
+}
 
 }  // namespace penstock

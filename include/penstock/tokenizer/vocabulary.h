@@ -29,6 +29,10 @@
 
 namespace penstock {
 
+namespace internal {
+struct VocabularyAccess;
+}  // namespace internal
+
 // The ids that the file gives a role; none where it does not.
 struct SpecialIds {
   std::optional<TokenId> unk, bos, eos, pad, mask, cls, sep;
@@ -71,7 +75,11 @@ class PENSTOCK_EXPORT Vocabulary {
   std::optional<TokenId> pad_id() const { return special().pad; }
 
  private:
+  friend struct internal::VocabularyAccess;
   struct Rep;
+  static absl::StatusOr<Vocabulary> Build(std::vector<std::string> tokens,
+                                          std::vector<AddedToken> added, SpecialIds special,
+                                          bool duplicates);
   std::shared_ptr<const Rep> rep_;
 };
 

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tokenizer/huggingface/decoders.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "base/absl_compat.h"
+#include "penstock/base/status_macros.h"
+#include "text/utf8.h"
+#include "tokenizer/decode.h"
+#include "tokenizer/fingerprint.h"
+#include "tokenizer/huggingface/byte_chars.h"
+#include "tokenizer/text_pattern.h"
+
+namespace penstock::internal {
+namespace {
+
+using Tokens = std::vector<std::string>;
+
+class ByteLevelDecoder final : public Decoder {
+ public:
+  void Decode(Tokens* tokens) const override {
+    std::string text;
+    std::string bytes;
+    for (const std::string& token : *tokens) {
+      text.append(FromByteChars(token, &bytes) ? bytes : token);
+    }
+    tokens->assign(1, std::move(text));
+  }
+  void Describe(std::string* out) const override { out->append("byte-level;"); }
+};
+
+class WordPieceDecoder final : public Decoder {
+ public:
+  WordPieceDecoder(std::string prefix, bool clean_up)
+      : prefix_(std::move(prefix)), clean_up_(clean_up) {}
+  void Decode(Tokens* tokens) const override {
+    for (size_t i = 0; i < tokens->size(); ++i) {
+      std::string& token = (*tokens)[i];
+      if (i > 0) {
+        if (token.compare(0, prefix_.size(), prefix_) == 0) {
+          token.erase(0, prefix_.size());
+        } else {
+          token.insert(0, " ");
+        }
+      }
+      if (clean_up_) CleanUpSpaces(&token, true);
+    }
+  }
+  void Describe(std::string* out) const override {
+    out->append("wordpiece;");
+    DescribeString(prefix_, out);
+    DescribeNumber(clean_up_, out);
+  }
+
+ private:
+  std::string prefix_;
+  bool clean_up_;
+};
+
+class MetaspaceDecoder final : public Decoder {
+ public:
+  MetaspaceDecoder(std::string replacement, bool drop_first)
+      : replacement_(std::move(replacement)), drop_first_(drop_first) {}
+  void Decode(Tokens* tokens) const override {
+    for (size_t i = 0; i < tokens->size(); ++i) {
+      ReplaceAll(replacement_, i == 0 && drop_first_ ? "" : " ", &(*tokens)[i]);
+    }
+  }
+  void Describe(std::string* out) const override {
+    out->append("metaspace;");
+    DescribeString(replacement_, out);
+    DescribeNumber(drop_first_, out);
+  }
+
+ private:
+  std::string replacement_;
+  bool drop_first_;
+};
+
+class BpeDecoder final : public Decoder {
+ public:
+  explicit BpeDecoder(std::string suffix) : suffix_(std::move(suffix)) {}
+  void Decode(Tokens* tokens) const override {
+    for (size_t i = 0; i < tokens->size(); ++i) {
+      ReplaceAll(suffix_, i + 1 == tokens->size() ? "" : " ", &(*tokens)[i]);
+    }
+  }
+  void Describe(std::string* out) const override {
+    out->append("bpe;");
+    DescribeString(suffix_, out);
+  }
+
+ private:
+  std::string suffix_;
+};
+
+class CtcDecoder final : public Decoder {
+ public:
+  CtcDecoder(std::string pad, std::string delimiter, bool clean_up)
+      : pad_(std::move(pad)), delimiter_(std::move(delimiter)), clean_up_(clean_up) {}
+  void Decode(Tokens* tokens) const override {
+    tokens->erase(std::unique(tokens->begin(), tokens->end()), tokens->end());
+    for (std::string& token : *tokens) {
+      ReplaceAll(pad_, "", &token);
+      if (!clean_up_) continue;
+      CleanUpSpaces(&token, true);
+      ReplaceAll(delimiter_, " ", &token);
+    }
+    tokens->erase(std::remove(tokens->begin(), tokens->end(), std::string()), tokens->end());
+  }
+  void Describe(std::string* out) const override {
+    out->append("ctc;");
+    DescribeString(pad_, out);
+    DescribeString(delimiter_, out);
+    DescribeNumber(clean_up_, out);
+  }
+
+ private:
+  std::string pad_, delimiter_;
+  bool clean_up_;
+};
+
+// Runs of <0xNN> tokens become the bytes they spell. (The reference puts one U+FFFD for each byte of a
+// run that is no UTF-8; here DecodeOptions::replace_invalid_utf8 decides.)
+class ByteFallbackDecoder final : public Decoder {
+ public:
+  void Decode(Tokens* tokens) const override {
+    Tokens out;
+    std::string bytes;
+    const auto flush = [&] {
+      if (!bytes.empty()) out.push_back(std::move(bytes));
+      bytes.clear();
+    };
+    for (std::string& token : *tokens) {
+      const int byte = ByteOf(token);
+      if (byte >= 0) {
+        bytes.push_back(static_cast<char>(byte));
+        continue;
+      }
+      flush();
+      out.push_back(std::move(token));
+    }
+    flush();
+    *tokens = std::move(out);
+  }
+  void Describe(std::string* out) const override { out->append("byte-fallback;"); }
+
+ private:
+  static int Digit(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+  }
+  static int ByteOf(const std::string& token) {
+    if (token.size() != 6 || token.compare(0, 3, "<0x") != 0 || token[5] != '>') return -1;
+    const int high = Digit(token[3]);
+    const int low = Digit(token[4]);
+    return high < 0 || low < 0 ? -1 : high * 16 + low;
+  }
+};
+
+class JoinDecoder final : public Decoder {
+ public:
+  explicit JoinDecoder(std::string separator) : separator_(std::move(separator)) {}
+  void Decode(Tokens* tokens) const override {
+    std::string text;
+    for (size_t i = 0; i < tokens->size(); ++i) {
+      if (i > 0) text.append(separator_);
+      text.append((*tokens)[i]);
+    }
+    tokens->assign(1, std::move(text));
+  }
+  void Describe(std::string* out) const override {
+    out->append("join;");
+    DescribeString(separator_, out);
+  }
+
+ private:
+  std::string separator_;
+};
+
+class StripDecoder final : public Decoder {
+ public:
+  StripDecoder(std::string content, size_t start, size_t stop)
+      : content_(std::move(content)), start_(start), stop_(stop) {}
+  void Decode(Tokens* tokens) const override {
+    for (std::string& token : *tokens) {
+      size_t begin = 0;
+      for (size_t i = 0; i < start_ && token.compare(begin, content_.size(), content_) == 0 &&
+                         begin < token.size();
+           ++i) {
+        begin += content_.size();
+      }
+      size_t end = token.size();
+      for (size_t i = 0; i < stop_ && end >= content_.size() + begin &&
+                         token.compare(end - content_.size(), content_.size(), content_) == 0;
+           ++i) {
+        end -= content_.size();
+      }
+      token = token.substr(begin, end - begin);
+    }
+  }
+  void Describe(std::string* out) const override {
+    out->append("strip;");
+    DescribeString(content_, out);
+    DescribeNumber(static_cast<int64_t>(start_), out);
+    DescribeNumber(static_cast<int64_t>(stop_), out);
+  }
+
+ private:
+  std::string content_;
+  size_t start_, stop_;
+};
+
+class ReplaceDecoder final : public Decoder {
+ public:
+  ReplaceDecoder(std::unique_ptr<const TextPattern> pattern, std::string content)
+      : pattern_(std::move(pattern)), content_(std::move(content)) {}
+  void Decode(Tokens* tokens) const override {
+    std::vector<Piece> matches;
+    for (std::string& token : *tokens) {
+      matches.clear();
+      pattern_->FindAll(token, &matches);
+      if (matches.empty()) continue;
+      std::string out;
+      size_t done = 0;
+      for (const Piece& m : matches) {
+        out.append(token, done, m.begin - done);
+        out.append(content_);
+        done = m.end;
+      }
+      out.append(token, done, std::string::npos);
+      token = std::move(out);
+    }
+  }
+  void Describe(std::string* out) const override {
+    out->append("replace;");
+    pattern_->Describe(out);
+    DescribeString(content_, out);
+  }
+
+ private:
+  std::unique_ptr<const TextPattern> pattern_;
+  std::string content_;
+};
+
+class DecoderSequence final : public Decoder {
+ public:
+  explicit DecoderSequence(std::vector<std::unique_ptr<const Decoder>> stages)
+      : stages_(std::move(stages)) {}
+  void Decode(Tokens* tokens) const override {
+    for (const auto& stage : stages_) stage->Decode(tokens);
+  }
+  void Describe(std::string* out) const override {
+    out->append("sequence;");
+    for (const auto& stage : stages_) stage->Describe(out);
+  }
+
+ private:
+  std::vector<std::unique_ptr<const Decoder>> stages_;
+};
+
+using Stage = std::unique_ptr<const Decoder>;
+
+absl::StatusOr<Stage> ReadReplace(const Json& json, const LoadLimits& limits) {
+  PENSTOCK_ASSIGN_OR_RETURN(std::string content, json.StringAt("content"));
+  const Json pattern = json.Get("pattern");
+  const Json literal = pattern.Get("String");
+  if (literal.exists()) {
+    PENSTOCK_ASSIGN_OR_RETURN(const std::string_view s, literal.String());
+    return std::make_unique<ReplaceDecoder>(NewLiteralPattern(std::string(s)), std::move(content));
+  }
+  const Json regex = pattern.Get("Regex");
+  PENSTOCK_ASSIGN_OR_RETURN(const std::string_view source, regex.String());
+  absl::StatusOr<std::unique_ptr<const TextPattern>> compiled = CompileRegex(source, limits);
+  if (!compiled.ok()) {
+    return regex.Error(compiled.status().code(), std::string(compiled.status().message()));
+  }
+  return std::make_unique<ReplaceDecoder>(*std::move(compiled), std::move(content));
+}
+
+absl::StatusOr<Stage> ReadMetaspace(const Json& json) {
+  PENSTOCK_ASSIGN_OR_RETURN(const char32_t replacement, json.Get("replacement").Char());
+  PENSTOCK_ASSIGN_OR_RETURN(const std::string scheme, json.StringOr("prepend_scheme", "always"));
+  PENSTOCK_ASSIGN_OR_RETURN(const bool prefix, json.BoolOr("add_prefix_space", true));
+  std::string bytes;
+  AppendUtf8(replacement, &bytes);
+  return std::make_unique<MetaspaceDecoder>(std::move(bytes), prefix && scheme != "never");
+}
+
+absl::StatusOr<Stage> ReadStrip(const Json& json) {
+  PENSTOCK_ASSIGN_OR_RETURN(const char32_t content, json.Get("content").Char());
+  PENSTOCK_ASSIGN_OR_RETURN(const int64_t start, json.IntAt("start"));
+  PENSTOCK_ASSIGN_OR_RETURN(const int64_t stop, json.IntAt("stop"));
+  if (start < 0 || stop < 0) return json.Bad("start or stop is negative, expected at least 0");
+  std::string bytes;
+  AppendUtf8(content, &bytes);
+  return std::make_unique<StripDecoder>(std::move(bytes), static_cast<size_t>(start),
+                                        static_cast<size_t>(stop));
+}
+
+absl::StatusOr<Stage> ReadCtc(const Json& json) {
+  PENSTOCK_ASSIGN_OR_RETURN(std::string pad, json.StringOr("pad_token", "<pad>"));
+  PENSTOCK_ASSIGN_OR_RETURN(std::string delimiter, json.StringOr("word_delimiter_token", "|"));
+  PENSTOCK_ASSIGN_OR_RETURN(const bool clean_up, json.BoolOr("cleanup", true));
+  return std::make_unique<CtcDecoder>(std::move(pad), std::move(delimiter), clean_up);
+}
+
+absl::StatusOr<Stage> ReadOne(const Json& json, std::string_view type, const LoadLimits& limits) {
+  if (type == "ByteLevel") return std::make_unique<ByteLevelDecoder>();
+  if (type == "ByteFallback") return std::make_unique<ByteFallbackDecoder>();
+  if (type == "Fuse") return std::make_unique<JoinDecoder>("");
+  if (type == "Replace") return ReadReplace(json, limits);
+  if (type == "Metaspace") return ReadMetaspace(json);
+  if (type == "Strip") return ReadStrip(json);
+  if (type == "CTC") return ReadCtc(json);
+  if (type == "WordPiece") {
+    PENSTOCK_ASSIGN_OR_RETURN(std::string prefix, json.StringOr("prefix", "##"));
+    PENSTOCK_ASSIGN_OR_RETURN(const bool clean_up, json.BoolOr("cleanup", true));
+    return std::make_unique<WordPieceDecoder>(std::move(prefix), clean_up);
+  }
+  if (type == "BPEDecoder") {
+    PENSTOCK_ASSIGN_OR_RETURN(std::string suffix, json.StringOr("suffix", "</w>"));
+    return std::make_unique<BpeDecoder>(std::move(suffix));
+  }
+  return json.Error(absl::StatusCode::kUnimplemented,
+                    absl::StrCat("decoder type \"", AbslView(type), "\" is not known"));
+}
+
+// Recursion is bounded by the nesting of the file, which JsonDocument limits.
+absl::Status ReadInto(const Json& json, const LoadLimits& limits, bool* byte_level,
+                      std::vector<Stage>* stages) {
+  const Json type_json = json.Get("type");
+  PENSTOCK_ASSIGN_OR_RETURN(const std::string_view type, type_json.String());
+  if (type == "Sequence") {
+    const Json children = json.Get("decoders");
+    return children.ForEachElement(
+        [&](const Json& child) { return ReadInto(child, limits, byte_level, stages); });
+  }
+  *byte_level |= type == "ByteLevel";
+  PENSTOCK_ASSIGN_OR_RETURN(Stage stage, ReadOne(json, type, limits));
+  stages->push_back(std::move(stage));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<DecoderPlan> ReadDecoder(const Json& json, const LoadLimits& limits) {
+  DecoderPlan plan;
+  if (json.is_null()) {
+    plan.decoder = std::make_unique<JoinDecoder>(" ");
+    return plan;
+  }
+  std::vector<Stage> stages;
+  PENSTOCK_RETURN_IF_ERROR(ReadInto(json, limits, &plan.byte_level, &stages));
+  plan.byte_level_only = plan.byte_level && stages.size() == 1;
+  if (plan.byte_level_only) return plan;
+  plan.decoder = std::make_unique<DecoderSequence>(std::move(stages));
+  return plan;
+}
+
+}  // namespace penstock::internal
