@@ -43,9 +43,9 @@ absl::StatusOr<std::unique_ptr<JsonDocument>> JsonDocument::Parse(std::string_vi
   if (error == simdjson::SUCCESS) return document;
   const std::string message = simdjson::error_message(error);
   if (error == simdjson::DEPTH_ERROR || error == simdjson::CAPACITY) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat(AbslView(name), ": JSON nested deeper than ", limits.max_nesting,
-                     " levels or too large: ", message));
+    return absl::ResourceExhaustedError(absl::StrCat(AbslView(name), ": JSON nested deeper than ",
+                                                     limits.max_nesting,
+                                                     " levels or too large: ", message));
   }
   return absl::DataLossError(absl::StrCat(AbslView(name), ": not JSON: ", message));
 }

@@ -20,9 +20,9 @@ std::string Quoted(std::string_view s) {
 }
 
 absl::Status TooLong(const Json& json, size_t bytes, const LoadLimits& limits) {
-  return json.Error(absl::StatusCode::kResourceExhausted,
-                    absl::StrCat("token of ", bytes, " bytes, expected at most ",
-                                 limits.max_token_bytes));
+  return json.Error(
+      absl::StatusCode::kResourceExhausted,
+      absl::StrCat("token of ", bytes, " bytes, expected at most ", limits.max_token_bytes));
 }
 
 // {"token": id, …}
@@ -32,10 +32,9 @@ absl::Status ReadVocabularyObject(const Json& json, const LoadLimits& limits, Mo
       json.ForEachMember([&](std::string_view token, const Json& value) -> absl::Status {
         PENSTOCK_ASSIGN_OR_RETURN(const int64_t id, value.Int());
         if (id < 0 || static_cast<uint64_t>(id) >= limits.max_vocabulary) {
-          return value.Error(id < 0 ? absl::StatusCode::kDataLoss
-                                    : absl::StatusCode::kResourceExhausted,
-                             absl::StrCat("id ", id, ", expected 0 to ",
-                                          limits.max_vocabulary - 1));
+          return value.Error(
+              id < 0 ? absl::StatusCode::kDataLoss : absl::StatusCode::kResourceExhausted,
+              absl::StrCat("id ", id, ", expected 0 to ", limits.max_vocabulary - 1));
         }
         if (token.size() > limits.max_token_bytes) return TooLong(value, token.size(), limits);
         if (static_cast<size_t>(id) >= plan->tokens.size()) {
@@ -80,8 +79,8 @@ absl::Status ReadScoredPiece(const Json& entry, const LoadLimits& limits, ModelP
 
 // [["token", score], …]
 absl::Status ReadVocabularyArray(const Json& json, const LoadLimits& limits, ModelPlan* plan) {
-  PENSTOCK_RETURN_IF_ERROR(json.ForEachElement(
-      [&](const Json& entry) { return ReadScoredPiece(entry, limits, plan); }));
+  PENSTOCK_RETURN_IF_ERROR(
+      json.ForEachElement([&](const Json& entry) { return ReadScoredPiece(entry, limits, plan); }));
   ByteMapBuilder ids;
   for (size_t i = plan->tokens.size(); i-- > 0;) {
     ids.Insert(plan->tokens[i], static_cast<int32_t>(i));
@@ -233,7 +232,8 @@ absl::Status AddMerge(std::string_view left, std::string_view right, size_t rank
     *why = absl::StrCat(Quoted(right), " is shorter than continuing_subword_prefix");
     return absl::DataLossError(*why);
   }
-  const std::string merged = absl::StrCat(AbslView(left), AbslView(right.substr(plan->prefix.size())));
+  const std::string merged =
+      absl::StrCat(AbslView(left), AbslView(right.substr(plan->prefix.size())));
   const TokenId id = plan->ids.Find(merged);
   if (id < 0) {
     *why = absl::StrCat("merges to ", Quoted(merged), ", which is not in the vocabulary");
@@ -264,9 +264,9 @@ absl::StatusOr<ModelPlan> ReadModel(const Json& json, const LoadLimits& limits) 
     plan.kind = ModelPlan::Kind::kUnigram;
     PENSTOCK_RETURN_IF_ERROR(ReadUnigram(json, limits, &plan));
   } else {
-    return type_json.Error(absl::StatusCode::kUnimplemented,
-                           absl::StrCat(Quoted(type),
-                                        ", expected BPE, WordPiece, WordLevel or Unigram"));
+    return type_json.Error(
+        absl::StatusCode::kUnimplemented,
+        absl::StrCat(Quoted(type), ", expected BPE, WordPiece, WordLevel or Unigram"));
   }
   return plan;
 }

@@ -25,7 +25,7 @@ struct ModelPlan {
   Kind kind = Kind::kBpe;
   std::vector<std::string> tokens;  // spelling by id; "" = hole
   ByteMap ids;                      // of spellings; Unigram: the last of equal pieces
-  size_t entries = 0;               // of the file's vocabulary: where added tokens are numbered from
+  size_t entries = 0;  // of the file's vocabulary: where added tokens are numbered from
   std::optional<TokenId> unk;
   bool fuse_unk = false, byte_fallback = false, ignore_merges = false;
   std::string prefix, suffix;

@@ -21,7 +21,9 @@ namespace {
 
 using Rewriter = AlignedText::Rewriter;
 
-DecodedChar Next(const Rewriter& w, std::string_view text) { return DecodeUtf8(text, w.position()); }
+DecodedChar Next(const Rewriter& w, std::string_view text) {
+  return DecodeUtf8(text, w.position());
+}
 
 // Calls f(writer, character) at every character; f keeps, skips or replaces it.
 template <typename F>
@@ -64,10 +66,10 @@ void NormalizeForm(Normalization normalization, AlignedText* text) {
     if (piece.kept()) {
       w.Keep(piece.source_bytes);
     } else {
-      const Alignment alignment = piece.source_bytes == 0
-                                      ? (w.position() == 0 ? Alignment()
-                                                           : w.AlignmentAt(w.position() - 1))
-                                      : w.AlignmentAt(w.position());
+      const Alignment alignment =
+          piece.source_bytes == 0
+              ? (w.position() == 0 ? Alignment() : w.AlignmentAt(w.position() - 1))
+              : w.AlignmentAt(w.position());
       w.Insert(std::string_view(result).substr(at, piece.result_bytes), alignment);
       w.Skip(piece.source_bytes);
     }
@@ -251,15 +253,14 @@ class BertNormalizer final : public Normalizer {
   }
   void Describe(std::string* out) const override {
     out->append("bert;");
-    DescribeNumber(flags_.clean_text | flags_.chinese << 1 | flags_.strip_accents << 2 |
-                       flags_.lowercase << 3,
-                   out);
+    DescribeNumber(
+        flags_.clean_text | flags_.chinese << 1 | flags_.strip_accents << 2 | flags_.lowercase << 3,
+        out);
   }
 
  private:
   static void CleanText(AlignedText* text) {
-    RemoveChars(text,
-                [](char32_t c) { return c == 0 || c == 0xFFFD || IsHuggingFaceControl(c); });
+    RemoveChars(text, [](char32_t c) { return c == 0 || c == 0xFFFD || IsHuggingFaceControl(c); });
     RewriteChars(text, [](Rewriter* w, DecodedChar c) {
       if (IsWhiteSpace(c.code_point)) {
         w->Replace(c.size, " ");

@@ -62,7 +62,8 @@ absl::StatusOr<TemplatePart> ReadPart(const Json& json, const Json& special_toke
   part.type_id = static_cast<int32_t>(type_id);
   PENSTOCK_ASSIGN_OR_RETURN(const std::string id, body.StringAt("id"));
   if (sequence.exists()) {
-    if (id != "A" && id != "B") return json.Bad(absl::StrCat("Sequence \"", id, "\", expected A or B"));
+    if (id != "A" && id != "B")
+      return json.Bad(absl::StrCat("Sequence \"", id, "\", expected A or B"));
     part.kind = id == "A" ? Kind::kFirst : Kind::kSecond;
     return part;
   }
@@ -109,8 +110,7 @@ absl::Status ReadInto(const Json& json, bool* has_template, PostProcessor* post)
     PENSTOCK_ASSIGN_OR_RETURN(const bool trim, json.BoolOr("trim_offsets", true));
     if (!trim) return absl::OkStatus();
     post->trim_offsets = true;
-    PENSTOCK_ASSIGN_OR_RETURN(post->trim_keeps_prefix_space,
-                              json.BoolOr("add_prefix_space", true));
+    PENSTOCK_ASSIGN_OR_RETURN(post->trim_keeps_prefix_space, json.BoolOr("add_prefix_space", true));
     return absl::OkStatus();
   }
   const bool roberta = type == "RobertaProcessing";

@@ -327,9 +327,9 @@ Stage NewSpaceSplit() {
 
 absl::StatusOr<Stage> ReadDigits(const Json& json) {
   PENSTOCK_ASSIGN_OR_RETURN(const bool individual, json.BoolOr("individual_digits", false));
-  return NewSplitPreTokenizer(
-      NewCharPattern("digits", IsHuggingFaceDigit),
-      individual ? SplitBehavior::kIsolated : SplitBehavior::kContiguous, false);
+  return NewSplitPreTokenizer(NewCharPattern("digits", IsHuggingFaceDigit),
+                              individual ? SplitBehavior::kIsolated : SplitBehavior::kContiguous,
+                              false);
 }
 
 absl::StatusOr<Stage> ReadFixedLength(const Json& json) {

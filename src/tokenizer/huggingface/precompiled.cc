@@ -59,7 +59,7 @@ class PrecompiledNormalizer final : public Normalizer {
     changes.reserve(from.size());
     bool modified = false;
     for (GraphemeIterator it(from); it.Next();) {
-      const std::string_view grapheme = it.segment().In(from);
+      const std::string_view grapheme = it.segment();
       std::string_view mapped;
       if (grapheme.size() <= kMaxGraphemeBytes && Map(grapheme, &mapped)) {
         Replace(grapheme, mapped, &changes);

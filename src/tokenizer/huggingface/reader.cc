@@ -29,9 +29,9 @@ absl::StatusOr<AddedToken> ReadAddedToken(const Json& json, const LoadLimits& li
   const Json content = json.Get("content");
   PENSTOCK_ASSIGN_OR_RETURN(const std::string_view bytes, content.String());
   if (bytes.size() > limits.max_token_bytes) {
-    return content.Error(absl::StatusCode::kResourceExhausted,
-                         absl::StrCat(bytes.size(), " bytes, expected at most ",
-                                      limits.max_token_bytes));
+    return content.Error(
+        absl::StatusCode::kResourceExhausted,
+        absl::StrCat(bytes.size(), " bytes, expected at most ", limits.max_token_bytes));
   }
   token.content = std::string(bytes);
   const Json id_json = json.Get("id");
@@ -73,9 +73,8 @@ absl::StatusOr<std::vector<AddedToken>> ReadAddedTokens(const Json& json, const 
     }
     const size_t id = static_cast<size_t>(token.id);
     if (in_model < 0 && id < model.tokens.size() && !model.tokens[id].empty()) {
-      return entry.Bad(absl::StrCat("\"", token.content, "\" has id ", token.id,
-                                    ", which is \"", model.tokens[id],
-                                    "\" in the model's vocabulary"));
+      return entry.Bad(absl::StrCat("\"", token.content, "\" has id ", token.id, ", which is \"",
+                                    model.tokens[id], "\" in the model's vocabulary"));
     }
     if (!ids.insert(token.id).second) {
       return entry.Bad(absl::StrCat("id ", token.id, " belongs to two added tokens"));
@@ -240,8 +239,8 @@ absl::Status InFile(const SourceFile& file, const absl::Status& status) {
 
 bool LooksLikeHuggingFaceJson(std::string_view head) {
   size_t pos = head.substr(0, 3) == "\xEF\xBB\xBF" ? 3 : 0;
-  while (pos < head.size() && (head[pos] == ' ' || head[pos] == '\t' || head[pos] == '\n' ||
-                               head[pos] == '\r')) {
+  while (pos < head.size() &&
+         (head[pos] == ' ' || head[pos] == '\t' || head[pos] == '\n' || head[pos] == '\r')) {
     ++pos;
   }
   if (pos == head.size() || head[pos] != '{') return false;
@@ -266,8 +265,8 @@ absl::StatusOr<TokenizerPtr> ReadHuggingFaceJson(const SourceFile& file,
 
   EngineParts parts;
   bool normalizer_byte_level = false;
-  PENSTOCK_ASSIGN_OR_RETURN(parts.normalizer, ReadNormalizer(root.Get("normalizer"), limits,
-                                                             &normalizer_byte_level));
+  PENSTOCK_ASSIGN_OR_RETURN(parts.normalizer,
+                            ReadNormalizer(root.Get("normalizer"), limits, &normalizer_byte_level));
   PENSTOCK_ASSIGN_OR_RETURN(PreTokenizerPlan pre,
                             ReadPreTokenizer(root.Get("pre_tokenizer"), limits));
   PENSTOCK_ASSIGN_OR_RETURN(parts.post_processor, ReadPostProcessor(root.Get("post_processor")));

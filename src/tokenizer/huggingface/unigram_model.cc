@@ -133,7 +133,8 @@ void UnigramModel::EmitPart(std::string_view piece, uint32_t begin, uint32_t end
       return byte >= 0 && !Forbidden(byte, allow_control);
     });
     if (all) {
-      for (const char b : part) out->push_back({fallback_ids_[static_cast<uint8_t>(b)], begin, end});
+      for (const char b : part)
+        out->push_back({fallback_ids_[static_cast<uint8_t>(b)], begin, end});
       return;
     }
   }

@@ -19,7 +19,8 @@ bool Forbidden(const std::vector<uint8_t>& control, TokenId id, bool allow_contr
 
 void DescribePieces(const ByteMap& pieces, std::string* out) {
   std::vector<std::pair<int32_t, std::string_view>> sorted;
-  for (size_t i = 0; i < pieces.size(); ++i) sorted.emplace_back(pieces.ValueOf(i), pieces.KeyOf(i));
+  for (size_t i = 0; i < pieces.size(); ++i)
+    sorted.emplace_back(pieces.ValueOf(i), pieces.KeyOf(i));
   std::sort(sorted.begin(), sorted.end());
   for (const auto& [id, bytes] : sorted) {
     DescribeNumber(id, out);
