@@ -36,7 +36,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kLongText = 10000;
+constexpr size_t kLongText = 5000;
 
 struct Vector {
   std::string text;

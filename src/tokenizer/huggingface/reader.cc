@@ -18,6 +18,7 @@
 #include "tokenizer/huggingface/normalizers.h"
 #include "tokenizer/huggingface/post_processor.h"
 #include "tokenizer/huggingface/pre_tokenizers.h"
+#include "tokenizer/huggingface/serde_numbers.h"
 #include "tokenizer/readers.h"
 #include "tokenizer/split_pre_tokenizer.h"
 
@@ -235,6 +236,19 @@ absl::Status InFile(const SourceFile& file, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat(AbslView(file.name), ": ", status.message()));
 }
 
+// The scores with the reference's last bits; ReadModel() has checked their form.
+absl::Status UseReferenceScores(const SourceFile& file, ModelPlan* model) {
+  if (model->kind != ModelPlan::Kind::kUnigram) return absl::OkStatus();
+  absl::StatusOr<std::vector<double>> scores = ReadUnigramScores(file.bytes);
+  if (!scores.ok()) return InFile(file, scores.status());
+  if (scores->size() != model->scores.size()) {
+    return absl::DataLossError(absl::StrCat(AbslView(file.name), ": model.vocab: ", scores->size(),
+                                            " scores, expected ", model->scores.size()));
+  }
+  model->scores = *std::move(scores);
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 bool LooksLikeHuggingFaceJson(std::string_view head) {
@@ -259,6 +273,7 @@ absl::StatusOr<TokenizerPtr> ReadHuggingFaceJson(const SourceFile& file,
   const Json root = document->root();
   PENSTOCK_RETURN_IF_ERROR(CheckTopLevel(root));
   PENSTOCK_ASSIGN_OR_RETURN(ModelPlan model, ReadModel(root.Get("model"), limits));
+  PENSTOCK_RETURN_IF_ERROR(UseReferenceScores(file, &model));
   PENSTOCK_ASSIGN_OR_RETURN(std::vector<AddedToken> added,
                             ReadAddedTokens(root.Get("added_tokens"), model, limits));
   PENSTOCK_RETURN_IF_ERROR(InFile(file, ClassifyAddedTokens(options.content_tokens, &added)));
