@@ -151,6 +151,23 @@ size_t SplitGrammar::NextPiece(std::string_view text, size_t pos) const {
   return end != pos ? end : pos + first.size;
 }
 
+bool SplitGrammar::CanCut(std::string_view text, size_t pos) const {
+  if (At(text, pos).bits & kSplitSpace) return true;
+  // Two white space characters before it, the last of which no newline piece took?
+  uint8_t before[2] = {0, 0};
+  size_t end = pos;
+  for (uint8_t& bits : before) {
+    if (end == 0) break;
+    size_t begin = end - 1;
+    while (begin > 0 && end - begin < 4 && IsUtf8Continuation(text[begin])) --begin;
+    const Char c = At(text, begin);
+    bits = begin + c.size == end ? c.bits : uint8_t{0};
+    end = begin;
+  }
+  if ((before[0] & kSplitSpace) == 0 || (before[1] & kSplitSpace) == 0) return true;
+  return shape_.newline_pieces && (before[0] & kSplitNewline) != 0;
+}
+
 #define PENSTOCK_O200K_WORDS(contraction)                                                       \
   R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+)" contraction \
   R"(|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*)" contraction

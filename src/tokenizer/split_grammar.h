@@ -17,8 +17,8 @@
 //   space         \s+(?!\S), then \s+
 //
 // Properties the engine lives on: the pieces partition any text; scanning never looks behind, so a
-// piece boundary is a state that scanning can be resumed from; cutting the text at a piece boundary
-// leaves the pieces before it as they are (the one look-ahead, (?!\S), holds at the end of a text).
+// piece boundary is a state that scanning can be resumed from; the one look-ahead, (?!\S), is why the
+// pieces of white space in front of a boundary may depend on what follows it (CanCut).
 // Invalid bytes count as one "other" character each maximal subpart. Linear time, no allocation.
 // Immutable; safe to share. The twin of each grammar in the tests is its pattern run by PCRE2.
 #ifndef PENSTOCK_SRC_TOKENIZER_SPLIT_GRAMMAR_H_
@@ -52,6 +52,10 @@ class SplitGrammar {
 
   // End of the piece that begins at `pos`, a piece boundary. REQUIRES: pos < text.size().
   size_t NextPiece(std::string_view text, size_t pos) const;
+  // Does cutting the text at the piece boundary `pos` leave the pieces on both sides as they are? Not
+  // in "a  4" before the 4: alone, the two spaces are one piece.
+  // REQUIRES: 0 < pos < text.size().
+  bool CanCut(std::string_view text, size_t pos) const;
   std::string_view name() const { return shape_.name; }
 
  private:

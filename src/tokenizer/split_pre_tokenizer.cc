@@ -140,7 +140,9 @@ class GrammarPreTokenizer final : public PreTokenizer {
     }
     run->pieces = std::move(pieces);
   }
-  bool IsStableBoundary(std::string_view, size_t) const override { return true; }
+  bool IsStableBoundary(std::string_view text, size_t pos) const override {
+    return grammar_->CanCut(text, pos);
+  }
   void Describe(std::string* out) const override {
     out->append("grammar;");
     DescribeString(grammar_->name(), out);

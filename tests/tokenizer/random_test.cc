@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Fast paths against their slow twins: grammars against their patterns run by PCRE2, BPE against the
+// textbook.
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "tests/support/seed.h"
+#include "tests/support/status_matchers.h"
+#include "tests/tokenizer/tiny_files.h"
+#include "text/unicode.h"
+#include "tokenizer/bpe_model.h"
+#include "tokenizer/split_grammar.h"
+#include "tokenizer/text_pattern.h"
+
+namespace penstock::internal {
+namespace {
+
+// Characters of every class that patterns tell apart; all older than any Unicode version in use.
+std::string RandomText(SeededRandom* random) {
+  static const char* const kParts[] = {"a",
+                                       "B",
+                                       "Z",
+                                       "s",
+                                       "S",
+                                       "t",
+                                       "re",
+                                       "LL",
+                                       "'",
+                                       "'s",
+                                       "'S",
+                                       "'ll",
+                                       "'Re",
+                                       "'x",
+                                       "\xC5\xBF",
+                                       " ",
+                                       "  ",
+                                       "\n",
+                                       "\r",
+                                       "\r\n",
+                                       "\t",
+                                       "\xC2\xA0",
+                                       "\xE3\x80\x80",
+                                       "\xC2\x85",
+                                       "\xE2\x80\xA8",
+                                       "1",
+                                       "22",
+                                       "333",
+                                       "4444",
+                                       "\xC2\xB2",
+                                       "\xD9\xA3",
+                                       "\xE2\x85\xA3",
+                                       "!",
+                                       "...",
+                                       "/",
+                                       "//",
+                                       "_",
+                                       "$",
+                                       "\xC3\xA9",
+                                       "\xC3\x89",
+                                       "\xC7\x85",
+                                       "\xCA\xB0",
+                                       "\xE4\xB8\xAD",
+                                       "\xE3\x81\x8B",
+                                       "\xCC\x81",
+                                       "\xE0\xA4\xBF",
+                                       "\xF0\x9F\x98\x80",
+                                       "\xE2\x80\x8D",
+                                       "\xEF\xBB\xBF",
+                                       "\xEF\xBC\xA1",
+                                       "x\xCC\x88Y"};
+  std::string text;
+  for (size_t n = random->Below(14); n > 0; --n) {
+    text += kParts[random->Below(sizeof(kParts) / sizeof(kParts[0]))];
+  }
+  return text;
+}
+
+class GrammarTest : public testing::TestWithParam<const char*> {};
+
+TEST_P(GrammarTest, CutsAsItsPatternDoes) {
+  const SplitGrammar* grammar = FindGrammar(GetParam());
+  ASSERT_NE(grammar, nullptr);
+  PENSTOCK_ASSERT_OK_AND_ASSIGN(const auto pattern, CompilePcre(GetParam(), LoadLimits()));
+  SeededRandom random;
+  for (size_t i = 0; i < Scaled(20000); ++i) {
+    const std::string text = RandomText(&random);
+    std::vector<Piece> want;
+    pattern->FindAll(text, &want);
+    size_t at = 0;
+    for (const Piece& piece : want) {
+      ASSERT_EQ(piece.begin, at) << testing::PrintToString(text);
+      at = grammar->NextPiece(text, at);
+      ASSERT_EQ(piece.end, at) << testing::PrintToString(text) << " from " << piece.begin;
+    }
+    ASSERT_EQ(at, text.size());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, GrammarTest,
+                         testing::Values(kGpt2Pattern, kCl100kPattern, kQwen2Pattern, kO200kPattern,
+                                         kTekkenPattern),
+                         [](const auto& parameter) {
+                           return std::string(FindGrammar(parameter.param)->name());
+                         });
+
+TEST_P(GrammarTest, CutsLeaveThePiecesOnBothSides) {
+  const SplitGrammar* grammar = FindGrammar(GetParam());
+  const auto pieces = [grammar](std::string_view text) {
+    std::vector<size_t> ends;
+    for (size_t pos = 0; pos < text.size();) ends.push_back(pos = grammar->NextPiece(text, pos));
+    return ends;
+  };
+  SeededRandom random;
+  size_t cuts = 0;
+  for (size_t i = 0; i < Scaled(5000); ++i) {
+    const std::string text = RandomText(&random);
+    const std::vector<size_t> whole = pieces(text);
+    for (const size_t at : whole) {
+      if (at == text.size() || !grammar->CanCut(text, at)) continue;
+      ++cuts;
+      std::vector<size_t> both = pieces(std::string_view(text).substr(0, at));
+      for (const size_t end : pieces(std::string_view(text).substr(at))) both.push_back(at + end);
+      ASSERT_EQ(both, whole) << testing::PrintToString(text) << " at " << at;
+    }
+  }
+  EXPECT_GT(cuts, 5000u);
+}
+
+TEST(GrammarBytesTest, PiecesPartitionAnyBytes) {
+  SeededRandom random;
+  for (const char* pattern :
+       {kGpt2Pattern, kCl100kPattern, kQwen2Pattern, kO200kPattern, kTekkenPattern}) {
+    const SplitGrammar* grammar = FindGrammar(pattern);
+    for (size_t i = 0; i < Scaled(2000); ++i) {
+      std::string text;
+      for (size_t n = random.Below(30); n > 0; --n)
+        text.push_back(static_cast<char>(random.Below(256)));
+      for (size_t pos = 0; pos < text.size();) {
+        const size_t end = grammar->NextPiece(text, pos);
+        ASSERT_GT(end, pos);
+        ASSERT_LE(end, text.size());
+        pos = end;
+      }
+    }
+  }
+}
+
+// Byte-pair encoding as the textbook has it: merge the best pair, start over.
+std::vector<TokenId> SlowBpe(const std::string& piece, const std::vector<std::string>& tokens) {
+  const auto find = [&tokens](const std::string& s) -> TokenId {
+    for (size_t i = 0; i < tokens.size(); ++i) {
+      if (tokens[i] == s) return static_cast<TokenId>(i);
+    }
+    return -1;
+  };
+  if (find(piece) >= 0) return {find(piece)};
+  std::vector<std::string> parts;
+  for (const char c : piece) parts.emplace_back(1, c);
+  while (true) {
+    TokenId best = -1;
+    size_t at = 0;
+    for (size_t i = 0; i + 1 < parts.size(); ++i) {
+      const TokenId id = find(parts[i] + parts[i + 1]);
+      if (id >= 0 && (best < 0 || id < best)) {
+        best = id;
+        at = i;
+      }
+    }
+    if (best < 0) break;
+    parts[at] += parts[at + 1];
+    parts.erase(parts.begin() + static_cast<ptrdiff_t>(at) + 1);
+  }
+  std::vector<TokenId> ids;
+  for (const std::string& p : parts) ids.push_back(find(p));
+  return ids;
+}
+
+// Random vocabularies over few letters: many ties, tokens that merging never reaches.
+TEST(BpeTest, AgreesWithTheTextbookOnRandomVocabularies) {
+  SeededRandom random;
+  for (size_t round = 0; round < Scaled(40); ++round) {
+    std::vector<std::string> tokens;
+    for (int b = 0; b < 256; ++b) tokens.emplace_back(1, static_cast<char>(b));
+    for (size_t n = random.Below(40); n > 0; --n) {
+      std::string token;
+      for (size_t k = 2 + random.Below(5); k > 0; --k) token.push_back("abc"[random.Below(3)]);
+      if (std::find(tokens.begin(), tokens.end(), token) == tokens.end()) tokens.push_back(token);
+    }
+    LoadOptions options;
+    options.pattern = "[^ ]+| ";
+    PENSTOCK_ASSERT_OK_AND_ASSIGN(
+        const TokenizerPtr t,
+        ParseTokenizer(TinyRanks({tokens.begin() + 256, tokens.end()}), "random", options));
+    for (size_t i = 0; i < 40; ++i) {
+      std::string piece;
+      const size_t length = random.OneIn(8) ? 33 + random.Below(100) : 1 + random.Below(20);
+      for (size_t n = length; n > 0; --n) piece.push_back("abc"[random.Below(3)]);
+      ASSERT_EQ(t->EncodeIds(piece), SlowBpe(piece, tokens)) << piece;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace penstock::internal
