@@ -47,8 +47,8 @@ void CostModel::Observe(double requests, double tokens, double seconds) {
   seconds = std::max(seconds, 1e-9);
   if (observations_ > 0) {
     const double plain = std::max(Predict(requests, tokens) / scale_, 1e-12);
-    const double error = std::clamp(seconds / (scale_ * plain) - 1, -1.0, 3.0);
-    // The first errors say how little one batch teaches; they are not noise.
+    const double error = std::clamp(seconds / (scale_ * plain) - 1, -1.0, 1.0);
+    // The first errors say how little one batch teaches, and a jump is not noise either: clipped.
     if (observations_ >= 3) variance_ += kVarianceGain * (error * error - variance_);
     const double ratio = std::clamp(seconds / plain, 0.05, 20.0);
     scale_ = std::clamp(scale_ + kScaleGain * (ratio - scale_), 0.05, 20.0);
@@ -60,7 +60,13 @@ void CostModel::Observe(double requests, double tokens, double seconds) {
     xy_[i] = kForget * xy_[i] + weight * x[i] * seconds;
   }
   observations_ += 1;
-  Fit();
+  largest_ = std::max(requests, largest_ * kForget);
+  if (observations_ == 1) {
+    // One batch says nothing about sizes: be optimistic, larger ones will tell.
+    theta_ = {seconds, 0, 0};
+  } else {
+    Fit();
+  }
 }
 
 void CostModel::Fit() {

@@ -29,6 +29,8 @@ class CostModel {
   double Predict(double requests, double tokens) const {
     return scale_ * (theta_[0] + theta_[1] * requests + theta_[2] * tokens);
   }
+  // The largest batch seen recently. Nothing is known of batches much larger; see PredictSeconds.
+  double largest() const { return largest_; }
   // Relative standard deviation of a prediction.
   double sigma() const;
 
@@ -41,6 +43,7 @@ class CostModel {
   double scale_ = 1;
   double variance_ = 0;
   double observations_ = 0;
+  double largest_ = 0;
 };
 
 }  // namespace penstock::internal

@@ -221,7 +221,7 @@ AdmissionVerdict BatchEngine::Rep::CheckPrediction(const EngineRequest& request,
   const double delay = DelaySeconds(request.tenant, request.priority, &own);
   if (timed) {
     const absl::Duration total =
-        absl::Seconds((delay + own) * (1 + policy.prediction_sigmas * model.sigma())) +
+        absl::Seconds((delay + own) * (1 + 0.5 * policy.prediction_sigmas * model.sigma())) +
         policy.headroom;
     const absl::Duration left = request.deadline - MonoTime::FromNanoseconds(now);
     // With nothing ahead it is let in whatever the model says: it may be the batch that corrects

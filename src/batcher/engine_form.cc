@@ -32,18 +32,22 @@ double BatchEngine::Rep::TypicalTokens(size_t requests) const {
   return policy.cost_shape == CostShape::kPadded ? sum * padding_factor : sum;
 }
 
+// Not extrapolated beyond twice the largest batch seen: a model that wrongly takes large batches for too
+// slow would never see one, and never learn.
 double BatchEngine::Rep::PredictSeconds(size_t requests) const {
+  requests = std::min(requests, static_cast<size_t>(2 * model.largest()) + 1);
   return model.Predict(static_cast<double>(requests), TypicalTokens(requests));
 }
 
-int64_t BatchEngine::Rep::MarginNs(size_t requests) const {
-  const double seconds = PredictSeconds(requests) * (1 + policy.prediction_sigmas * model.sigma());
+int64_t BatchEngine::Rep::MarginNs(size_t requests, double caution) const {
+  const double seconds =
+      PredictSeconds(requests) * (1 + caution * policy.prediction_sigmas * model.sigma());
   return static_cast<int64_t>(std::min(seconds, 1e9) * 1e9) +
          absl::ToInt64Nanoseconds(policy.headroom);
 }
 
-int64_t BatchEngine::Rep::LateBefore(size_t requests) const {
-  return Predicts() ? now + MarginNs(requests) : kLongAgo;
+int64_t BatchEngine::Rep::LateBefore(size_t requests, double caution) const {
+  return Predicts() ? now + MarginNs(requests, caution) : kLongAgo;
 }
 
 // How many requests a full batch holds, given the tokens that requests have.
@@ -214,7 +218,7 @@ void BatchEngine::Rep::Gather(size_t limit, size_t window, EngineActions* action
   probe = kNoSlot;
   const bool may_be_late = deadlines.earliest() < LateBefore(std::min(limit, queue.size()));
   late_if_full = may_be_late ? LateBefore(std::min(limit, queue.size())) : kLongAgo;
-  const int64_t late_if_alone = may_be_late ? LateBefore(1) : kLongAgo;
+  const int64_t late_if_alone = may_be_late ? LateBefore(1, 0) : kLongAgo;
   const bool probe_due = running.empty() && now - last_release >= kProbeInterval;
   while (on_time < window) {
     const uint32_t s = queue.Pick();
@@ -275,10 +279,11 @@ void BatchEngine::Rep::SettleTight(size_t limit, EngineActions* actions) {
     candidates.resize(kept);
     return;
   }
-  // Otherwise the largest batch whose members are all on time.
+  // Otherwise the largest batch whose members are on time, on average: nobody waits who could take the
+  // place of one in doubt.
   size_t n = std::min(sorted.size(), limit);
-  while (n > 0 && deadline(n - 1) < LateBefore(n)) --n;
-  DropTight(LateBefore(n), actions);
+  while (n > 0 && deadline(n - 1) < LateBefore(n, 0)) --n;
+  DropTight(LateBefore(n, 0), actions);
 }
 
 void BatchEngine::Rep::ChooseFirst(size_t limit) {
@@ -388,8 +393,7 @@ void BatchEngine::Rep::DropLate(EngineActions* actions) {
   int64_t sum = 0;
   const int64_t padded = CostOfChosen(&sum);
   const double tokens = static_cast<double>(policy.cost_shape == CostShape::kPadded ? padded : sum);
-  const double seconds = model.Predict(static_cast<double>(rows), tokens) *
-                         (1 + policy.prediction_sigmas * model.sigma());
+  const double seconds = model.Predict(static_cast<double>(rows), tokens);
   const int64_t late_before = now + static_cast<int64_t>(std::min(seconds, 1e9) * 1e9) +
                               absl::ToInt64Nanoseconds(policy.headroom);
   size_t kept = 0;

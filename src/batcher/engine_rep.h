@@ -60,10 +60,11 @@ struct BatchEngine::Rep {
 
   // engine_form.cc
   double PredictSeconds(size_t requests) const;
-  int64_t MarginNs(size_t requests) const;
+  // Mean plus `caution` times the policy's margin of uncertainty, plus headroom.
+  int64_t MarginNs(size_t requests, double caution = 1) const;
   bool Predicts() const { return policy.predictive_expiry && model.ready(); }
   // A deadline before this cannot be met by a batch of that many requests that leaves now.
-  int64_t LateBefore(size_t requests) const;
+  int64_t LateBefore(size_t requests, double caution = 1) const;
   double TypicalTokens(size_t requests) const;
   size_t TypicalBatch() const;
   double DelaySeconds(std::string_view tenant, int priority, double* own_seconds) const;

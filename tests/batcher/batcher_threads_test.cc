@@ -180,8 +180,8 @@ TEST(BatcherThreadsTest, ABlockedProducerGoesOnWhenAPlaceIsFree) {
     submit.block_for = absl::Hours(1);
     EXPECT_OK(batcher->Submit(3, submit, ignore));
   });
-  clock.AwaitWaiters(2);  // the former, and the producer
-  batches.clear();        // the slot is free; 2 leaves; 3 enters
+  clock.AwaitWaiters(2);                  // the former, and the producer
+  std::vector<IntBatch>().swap(batches);  // the slot is free; 2 leaves; 3 enters
   producer.join();
   EXPECT_EQ(batcher->GetStats().blocked_submits, 1u);
   got_batch.WaitFor(absl::InfiniteDuration());
