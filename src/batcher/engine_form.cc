@@ -19,6 +19,8 @@ namespace {
 constexpr int64_t kLongAgo = std::numeric_limits<int64_t>::min();
 // A runtime that looks too slow for every deadline is measured again at least this often.
 constexpr int64_t kProbeInterval = 100'000'000;
+// A cap must save this much; a request left behind for less is not worth it.
+constexpr double kWorthACap = 0.98;
 
 }  // namespace
 
@@ -153,9 +155,9 @@ std::optional<ReleaseReason> BatchEngine::Rep::Trigger() {
   return std::nullopt;
 }
 
-int64_t BatchEngine::Rep::WakeAt() {
+int64_t BatchEngine::Rep::WakeAt(bool stuck) const {
   int64_t wake = std::min(deadlines.earliest(), flight_deadlines.earliest());
-  if (queue.size() == 0 || !SlotFree()) return wake;
+  if (queue.size() == 0 || stuck || !SlotFree()) return wake;
   if (hold_until > now) return std::min(wake, hold_until);
   if (policy.mode == BatchMode::kFullOrTimeout) {
     const int64_t oldest = queue.oldest();
@@ -180,10 +182,12 @@ void BatchEngine::Poll(MonoTime now, EngineActions* actions) {
   Rep& r = *rep_;
   r.Advance(now);
   r.ExpireDue(actions);
+  bool stuck = false;  // the head does not fit what the host can take now
   while (const std::optional<ReleaseReason> reason = r.Trigger()) {
-    if (!r.FormBatch(*reason, actions)) break;
+    stuck = !r.FormBatch(*reason, actions);
+    if (stuck) break;
   }
-  actions->wake_at = MonoTime::FromNanoseconds(r.WakeAt());
+  actions->wake_at = MonoTime::FromNanoseconds(r.WakeAt(stuck));
 }
 
 // --- forming one batch ---
@@ -194,13 +198,15 @@ size_t BatchEngine::Rep::AdaptiveCap(size_t limit) const {
   const size_t most = std::min(limit, queue.size());
   if (!model.ready() || most < 2) return limit;
   const double q = static_cast<double>(queue.size());
-  double best = std::numeric_limits<double>::infinity();
-  size_t cap = limit;
-  for (size_t b = 1; b <= most; b += 1 + b / 64) {
+  const auto mean_at = [&](size_t b) {
     const double s = PredictSeconds(b);
     const double drained = static_cast<double>(b) - arrival_rate * s;
-    if (drained <= 0) continue;
-    const double mean = s * (q / drained + 1);
+    return drained > 0 ? s * (q / drained + 1) : std::numeric_limits<double>::infinity();
+  };
+  double best = kWorthACap * mean_at(most);
+  size_t cap = limit;
+  for (size_t b = 1; b < most; b += 1 + b / 64) {
+    const double mean = mean_at(b);
     if (mean < best) {
       best = mean;
       cap = b;
@@ -215,14 +221,21 @@ size_t BatchEngine::Rep::AdaptiveCap(size_t limit) const {
 void BatchEngine::Rep::Gather(size_t limit, size_t window, EngineActions* actions) {
   candidates.clear();
   on_time = 0;
+  exhausted = false;
   probe = kNoSlot;
   const bool may_be_late = deadlines.earliest() < LateBefore(std::min(limit, queue.size()));
   late_if_full = may_be_late ? LateBefore(std::min(limit, queue.size())) : kLongAgo;
   const int64_t late_if_alone = may_be_late ? LateBefore(1, 0) : kLongAgo;
   const bool probe_due = running.empty() && now - last_release >= kProbeInterval;
+  const int64_t budget = TokenLimit();
+  int64_t sum = 0;
+  bool budget_reached = budget == kNever;
   while (on_time < window) {
     const uint32_t s = queue.Pick();
-    if (s == kNoSlot) return;
+    if (s == kNoSlot) {
+      exhausted = true;
+      return;
+    }
     const Slot& slot = SlotAt(slots, s);
     if (admission && queue.size() + candidates.size() >= limit &&
         admission->ShouldShed(MonoTime::FromNanoseconds(now),
@@ -236,7 +249,14 @@ void BatchEngine::Rep::Gather(size_t limit, size_t window, EngineActions* action
       }
     } else {
       candidates.push_back(s);
-      if (slot.deadline >= late_if_full) ++on_time;
+      if (slot.deadline < late_if_full) continue;
+      ++on_time;
+      sum += slot.tokens;
+      if (!budget_reached && sum > budget) {
+        // As many as fit, times the lookahead, are enough to choose from.
+        budget_reached = true;
+        window = std::min(window, on_time * (window / limit));
+      }
     }
   }
 }
@@ -257,7 +277,7 @@ void BatchEngine::Rep::DropTight(int64_t late_before, EngineActions* actions) {
 void BatchEngine::Rep::SettleTight(size_t limit, EngineActions* actions) {
   const size_t tight = candidates.size() - on_time;
   if (tight == 0) return;
-  if (on_time >= limit) return DropTight(late_if_full, actions);
+  if (on_time >= limit || !exhausted) return DropTight(late_if_full, actions);
   // Nobody is lost if they go first, alone, and the others can wait for that.
   const auto latest_first = [this](uint32_t a, uint32_t b) {
     return SlotAt(slots, a).deadline > SlotAt(slots, b).deadline;

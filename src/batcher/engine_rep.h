@@ -74,7 +74,7 @@ struct BatchEngine::Rep {
   int64_t TokenLimit() const;
   bool FullByTokens();
   std::optional<ReleaseReason> Trigger();
-  int64_t WakeAt();
+  int64_t WakeAt(bool stuck) const;
   void ExpireDue(EngineActions* actions);
   bool FormBatch(ReleaseReason reason, EngineActions* actions);
   size_t AdaptiveCap(size_t limit) const;
@@ -127,6 +127,7 @@ struct BatchEngine::Rep {
   std::vector<uint32_t> candidates;  // in order
   size_t on_time = 0;                // candidates that a full batch serves in time
   int64_t late_if_full = 0;
+  bool exhausted = false;  // every queued request is a candidate
   uint32_t probe = internal::kNoSlot;
   bool pressed = false;  // the batch leaves early to serve those that cannot wait
   bool full_of_tokens = false;

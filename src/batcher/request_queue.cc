@@ -169,13 +169,25 @@ void RequestQueue::EraseFlow(Band& band, uint32_t f) {
   --flow_count_;
 }
 
-// In order of arrival; a request that comes back is near the front.
+// In order of arrival. A request that comes back is near the front, or near the next of its flow: the
+// place is looked for from both.
 void RequestQueue::LinkArrival(Band& band, uint32_t s) {
   Slot& slot = SlotAt(*slots_, s);
+  const auto serial = [this](uint32_t i) { return SlotAt(*slots_, i).serial; };
   uint32_t next = kNoSlot;
-  if (band.tail != kNoSlot && SlotAt(*slots_, band.tail).serial > slot.serial) {
-    next = band.head;
-    while (SlotAt(*slots_, next).serial < slot.serial) next = SlotAt(*slots_, next).band_next;
+  if (band.tail != kNoSlot && serial(band.tail) > slot.serial) {
+    next = slot.next != kNoSlot ? slot.next : band.tail;
+    uint32_t front = band.head;
+    while (true) {
+      if (serial(front) > slot.serial) {
+        next = front;
+        break;
+      }
+      const uint32_t before = SlotAt(*slots_, next).band_prev;
+      if (before == kNoSlot || serial(before) < slot.serial) break;
+      next = before;
+      front = SlotAt(*slots_, front).band_next;
+    }
   }
   const uint32_t prev = next == kNoSlot ? band.tail : SlotAt(*slots_, next).band_prev;
   slot.band_prev = prev;
