@@ -60,7 +60,8 @@ const out = {};
 for (const v of versions) {
   out[v] = {};
   for (const kind of ['General_Category', 'Script', 'Binary_Property', 'Grapheme_Cluster_Break',
-                      'Word_Break', 'Sentence_Break', 'Simple_Case_Mapping', 'Special_Casing']) {
+                      'Word_Break', 'Sentence_Break', 'Simple_Case_Mapping', 'Special_Casing',
+                      'Case_Folding']) {
     const dir = path.join(root, 'unicode-' + v, kind);
     if (!fs.existsSync(dir)) continue;
     for (const name of fs.readdirSync(dir)) {
@@ -136,8 +137,8 @@ class Ucd:
     def binary(self, version, name):
         return members(self.raw[version]["Binary_Property=" + name])
 
-    def case(self, name):
-        return {k: v for k, v in self.raw[MAIN][name]}
+    def case(self, name, version=MAIN):
+        return {k: v for k, v in self.raw[version][name]}
 
 
 TEXT = "".join(chr(c) for c in range(MAX) if c not in SURROGATES)
@@ -267,12 +268,26 @@ def class_tables(ucd, header):
                 lambda r: "{0x%X,0x%X}" % tuple(r), 8)
     script_tables(ucd, header, w)
     lower_tables(ucd, header, w)
+    fold_tables(ucd, header, w)
     w.line("\n}  // namespace penstock::internal")
     for i, (short, _) in enumerate(CATEGORIES):
         check_equal("gc " + short, [c for c in range(MAX) if ucd.gc[MAIN][c] == i],
                     regex_set(r"\p{gc=%s}" % short))
     check_equal("White_Space", space, regex_set(r"\p{White_Space}"))
     return w
+
+
+SCRIPT_CODES = (  # ISO 15924, in the order of script_names()
+    "Zzzz Zyyy Zinh Adlm Ahom Hluw Arab Armn Avst Bali Bamu Bass Batk Beng Berf Bhks Bopo Brah "
+    "Brai Bugi Buhd Cans Cari Aghb Cakm Cham Cher Chrs Copt Xsux Cprt Cpmn Cyrl Dsrt Deva Diak "
+    "Dogr Dupl Egyp Elba Elym Ethi Gara Geor Glag Goth Gran Grek Gujr Gong Guru Gukh Hani Hang "
+    "Rohg Hano Hatr Hebr Hira Armi Phli Prti Java Kthi Knda Kana Kawi Kali Khar Kits Khmr Khoj "
+    "Sind Krai Laoo Latn Lepc Limb Lina Linb Lisu Lyci Lydi Mahj Maka Mlym Mand Mani Marc Gonm "
+    "Medf Mtei Mend Merc Mero Plrd Modi Mong Mroo Mult Mymr Nbat Nagm Nand Talu Newa Nkoo Nshu "
+    "Hmnp Ogam Olck Onao Hung Ital Narb Perm Xpeo Sogo Sarb Orkh Ougr Orya Osge Osma Hmng Palm "
+    "Pauc Phag Phnx Phlp Rjng Runr Samr Saur Shrd Shaw Sidd Sidt Sgnw Sinh Sogd Sora Soyo Sund "
+    "Sunu Sylo Syrc Tglg Tagb Tale Lana Tavt Tayo Takr Taml Tnsa Tang Telu Thaa Thai Tibt Tfng "
+    "Tirh Todr Tols Toto Tutg Ugar Vaii Vith Wcho Wara Yezi Yiii Zanb ").split()
 
 
 def script_names(ucd):
@@ -286,8 +301,9 @@ def script_tables(ucd, header, w):
     script = {v: ucd.enumerated(v, "Script", names) for v in ("9.0.0", REGEX, MAIN)}
     for i, name in enumerate(names):
         if i:
-            check_equal("Script " + name, [c for c in range(MAX) if script[MAIN][c] == i],
-                        regex_set(r"\p{Script=%s}" % name))
+            for known in (name, SCRIPT_CODES[i]):
+                check_equal("Script " + known, [c for c in range(MAX) if script[MAIN][c] == i],
+                            regex_set(r"\p{Script=%s}" % known))
     write_trie(w, header, "Script", script[MAIN], "uint8_t")
     for v, label in (("9.0.0", "9"), (REGEX, "16")):
         keys = []
@@ -304,6 +320,9 @@ def script_tables(ucd, header, w):
                 lambda r: "{0x%X,0x%X,%d}" % r, 12)
     header.append("extern const char* const kScriptNames[%d];" % len(names))
     w.array("char* const", "kScriptNames", names, lambda n: '"%s"' % n, 24)
+    header.append("extern const char kScriptCodes[%d];" % (4 * len(names) + 1))
+    w.line('const char kScriptCodes[%d] =\n    "%s";'
+           % (4 * len(names) + 1, "".join(SCRIPT_CODES).replace("ZinhAdlm", 'Zinh"\n    "Adlm')))
     with open(os.path.join(HERE, "script.h"), "w") as f:
         f.write(SCRIPT_HEADER % "\n".join("  k%s," % n.replace("_", "") for n in names))
 
@@ -328,27 +347,41 @@ enum class Script : uint8_t {
 """
 
 
+def delta_runs(mapping):
+    """[(first, last, delta, stride)] of the code points that a map moves."""
+    runs = []
+    for c in sorted(mapping):
+        d = mapping[c] - c
+        if d == 0:
+            continue
+        if runs and runs[-1][2] == d:
+            first, last, _, stride = runs[-1]
+            if c - last == stride or (first == last and c - last in (1, 2)):
+                runs[-1] = (first, c, d, c - last)
+                continue
+        runs.append((c, c, d, 1))
+    return runs
+
+
+def fold_tables(ucd, header, w):
+    fold = dict(ucd.case("Case_Folding=C", REGEX))
+    fold.update(ucd.case("Case_Folding=S", REGEX))
+    runs = delta_runs({c: f[0] if isinstance(f, list) else f for c, f in fold.items()})
+    header.append("extern const CaseRange kFoldRanges[%d];" % len(runs))
+    w.array("CaseRange", "kFoldRanges", runs, lambda r: "{0x%X,0x%X,%d,%d}" % r, 16)
+
+
 def lower_tables(ucd, header, w):
     lower = ucd.case("Simple_Case_Mapping=Lowercase")
     special = {c: m for c, m in ucd.case("Special_Casing=Lowercase").items()
                if m != [lower.get(c, c)] and m != lower.get(c, c)}
     assert list(special) == [0x130] and special[0x130] == [0x69, 0x307], special
-    runs = []  # (first, last, stride, delta)
-    for c in sorted(lower):
-        d = lower[c] - c
-        if d == 0 or c == 0x130:
-            continue
-        if runs and runs[-1][3] == d:
-            first, last, stride, _ = runs[-1]
-            if c - last == stride or (first == last and c - last in (1, 2)):
-                runs[-1] = (first, c, c - last, d)
-                continue
-        runs.append((c, c, 1, d))
-    header.append("struct LowerRange {\n  uint32_t first, last;\n  int32_t delta;\n"
+    del lower[0x130]
+    runs = delta_runs(lower)
+    header.append("struct CaseRange {\n  uint32_t first, last;\n  int32_t delta;\n"
                   "  uint32_t stride;\n};")
-    header.append("extern const LowerRange kLowerRanges[%d];" % len(runs))
-    w.array("LowerRange", "kLowerRanges", [(a, b, d, s) for a, b, s, d in runs],
-            lambda r: "{0x%X,0x%X,%d,%d}" % r, 16)
+    header.append("extern const CaseRange kLowerRanges[%d];" % len(runs))
+    w.array("CaseRange", "kLowerRanges", runs, lambda r: "{0x%X,0x%X,%d,%d}" % r, 16)
 
 
 INCB = ["None", "Consonant", "Linker", "Extend"]

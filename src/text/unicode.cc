@@ -83,7 +83,7 @@ std::optional<Script> FindScript(std::string_view name) {
 LowerCase ToLower(char32_t c) {
   if (c < 0x80) return {{c >= 'A' && c <= 'Z' ? c + 32 : c, 0}, 1};
   if (c == 0x130) return {{0x69, 0x307}, 2};
-  const LowerRange* range = FindRange(kLowerRanges, c);
+  const CaseRange* range = FindRange(kLowerRanges, c);
   if (range == nullptr || (c - range->first) % range->stride != 0) return {{c, 0}, 1};
   return {{static_cast<char32_t>(static_cast<int64_t>(c) + range->delta), 0}, 1};
 }

@@ -38,12 +38,14 @@ struct ScriptException {
 };
 extern const ScriptException kScript9Exceptions[3];
 extern const char* const kScriptNames[175];
-struct LowerRange {
+extern const char kScriptCodes[701];
+struct CaseRange {
   uint32_t first, last;
   int32_t delta;
   uint32_t stride;
 };
-extern const LowerRange kLowerRanges[185];
+extern const CaseRange kLowerRanges[185];
+extern const CaseRange kFoldRanges[210];
 struct BreakRecord {
   uint8_t grapheme, word, sentence, conjunct, pictographic, width;
 };
