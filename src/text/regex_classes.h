@@ -10,7 +10,7 @@
 //   pcre2_match(code, classes, …);                           // offsets count characters
 //
 //   ClassRegex::Create("[a", RegexFlavor::kRust)    // "pattern, byte 0: [ without ]"
-//   ClassRegex::Create("(a)\\1", …)                 // kUnimplemented: use RewriteClasses() and UTF
+//   ClassRegex::Create("(a)\\1", …)               // kUnimplemented: use RewriteClasses() and UTF
 //
 // Two ways out of the same translation:
 //  - ClassRegex sorts all code points by which sets of the pattern hold them, at most 255 kinds, and

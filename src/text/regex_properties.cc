@@ -56,8 +56,8 @@ constexpr CategoryName kCategoryNames[] = {
     {"c", "other", kOther},
 };
 
-// The code points whose leaf in a two-stage table satisfies `predicate`. Repeated uniform blocks, most
-// of the code space, are looked at once.
+// The code points whose leaf in a two-stage table satisfies `predicate`. Repeated uniform blocks,
+// most of the code space, are looked at once.
 template <class Index, class Leaf, class Predicate>
 CodePointSet OfTable(const Index& index, const Leaf& leaf, int shift, Predicate predicate) {
   const char32_t size = char32_t{1} << shift;
