@@ -13,8 +13,8 @@
 //   ClassRegex::Create("(a)\\1", …)               // kUnimplemented: use RewriteClasses() and UTF
 //
 // Two ways out of the same translation:
-//  - ClassRegex sorts all code points by which sets of the pattern hold them, at most 255 kinds, and
-//    matches over the kinds: every class test is one bitmap look-up however large the class. It
+//  - ClassRegex sorts all code points by which sets of the pattern hold them, 255 kinds at most;
+//    it matches over the kinds: every class test is one bitmap look-up however large the class. It
 //    cannot compare characters with each other, so no back-references.
 //  - RewriteClasses() spells every class out as ranges for PCRE2 with PCRE2_UTF. Works for all, but
 //    PCRE2 before 10.45 walks the ranges one by one: \p{L} has 677.
@@ -22,7 +22,7 @@
 // The dialects differ from PCRE2, and this is undone: Oniguruma's ^ and $ are always for lines, its
 // (?m) is PCRE2's (?s), (?i) opens a group up to the next ), {n,m}+ repeats instead of being
 // possessive; Rust's $ is \z; both have [a-z&&[^b]], [a[b]] and \h for a hexadecimal digit; case
-// folding is ours. Not translated, hence refused: \X, \y, recursion, conditionals, absent operators,
+// folding is ours. Not translated but refused: \X, \y, recursion, conditionals, absent operators,
 // back-references by number above 9. Oniguruma's multi-character folding ((?i)ß = ss) is not done.
 #ifndef PENSTOCK_SRC_TEXT_REGEX_CLASSES_H_
 #define PENSTOCK_SRC_TEXT_REGEX_CLASSES_H_
