@@ -104,6 +104,15 @@ finish() {
   exit
 }
 
+# Builds with the sources of each folder compiled together; where they do not get along, each by itself.
+build_together() {
+  folder=$1
+  shift
+  build "$folder" "$@" >"$folder.together.log" 2>&1 && return
+  say "   (src/ does not compile with PENSTOCK_UNITY, or something else is wrong; going on without it)"
+  configure "$folder" -DPENSTOCK_UNITY=OFF && build "$folder" "$@"
+}
+
 find_clang() {
   for clang in clang++-14 clang++ clang++-15 clang++-16 clang++-17 clang++-18 clang++-19; do
     if command -v "$clang" >/dev/null 2>&1; then return 0; fi
@@ -148,15 +157,15 @@ fi
 
 # 2. Addresses, leaks, undefined behaviour: all module tests. Real vocabularies and real time would only be slow here.
 asan=$build_root/asan
-if one "asan+ubsan: configure" configure "$asan" -C "$root/cmake/presets/asan.cmake" $strict &&
-   one "asan+ubsan: build" build "$asan" penstock_tests_sanitized; then
+if one "asan+ubsan: configure" configure "$asan" -C "$root/cmake/presets/asan.cmake" $strict -DPENSTOCK_UNITY=ON &&
+   one "asan+ubsan: build" build_together "$asan" penstock_tests_sanitized; then
   UBSAN_OPTIONS=print_stacktrace=1 tests "asan+ubsan: tests" "$asan" "" -LE '^(long|timing|golden|house|package)$'
 fi
 
 # 3. Races. Address space layouts that the compiler's run-time library does not know yet are switched off where allowed.
 tsan=$build_root/tsan
-if one "tsan: configure" configure "$tsan" -C "$root/cmake/presets/tsan.cmake" $strict &&
-   one "tsan: build" build "$tsan" penstock_tests_threads; then
+if one "tsan: configure" configure "$tsan" -C "$root/cmake/presets/tsan.cmake" $strict -DPENSTOCK_UNITY=ON &&
+   one "tsan: build" build_together "$tsan" penstock_tests_threads; then
   if setarch "$(uname -m)" -R true 2>/dev/null; then run_under="setarch $(uname -m) -R"; fi
   TSAN_OPTIONS=halt_on_error=1 tests "tsan: tests labelled threads" "$tsan" "" -L '^threads$' -LE '^(long|timing)$'
   run_under=
@@ -165,8 +174,8 @@ fi
 # 4. The other compiler, thread-safety analysis, no exceptions, no RTTI, each public header alone.
 other=$build_root/clang
 if one "clang, no exceptions, no RTTI: configure" configure "$other" -C "$root/cmake/presets/no-exceptions.cmake" \
-     -DCMAKE_CXX_COMPILER="$clang" -DCMAKE_COMPILE_WARNING_AS_ERROR=ON; then
-  one "clang, no exceptions, no RTTI: the library" build "$other" penstock || true
+     -DCMAKE_CXX_COMPILER="$clang" -DCMAKE_COMPILE_WARNING_AS_ERROR=ON -DPENSTOCK_UNITY=ON; then
+  one "clang, no exceptions, no RTTI: the library" build_together "$other" penstock || true
   one "clang, no exceptions, no RTTI: each public header alone" build "$other" all_verify_interface_header_sets || true
 fi
 finish
