@@ -154,6 +154,11 @@ class CacheShell : public std::enable_shared_from_this<CacheShell> {
   void UseLess(size_t columns);
   absl::Status ReserveColumns(size_t columns, BlockTable* table, size_t first);
 
+  // Atomic inside: the one thing of the index that is read without the lock.
+  const BlockHasher* CurrentHasher() const ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    return index_.hasher();
+  }
+
   // Parts of the larger operations.
   void AddRequestStats(const KVRequest& request, const Found& found, int sign, bool warming)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

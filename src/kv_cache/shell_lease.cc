@@ -103,7 +103,7 @@ absl::Status CacheShell::Commit(LeaseRep* lease, size_t end_tokens) {
     const absl::Span<const TokenId> tokens =
         absl::MakeConstSpan(lease->tail)
             .subspan(first * block_tokens_ - lease->tail_base, count * block_tokens_);
-    const BlockHasher* hasher = index_.hasher();
+    const BlockHasher* hasher = CurrentHasher();
     // The anchor is held, and its name only changes together with the hasher.
     uint64_t parent_name;
     {

@@ -12,7 +12,7 @@
 namespace penstock::internal {
 
 PromptBlocks CacheShell::Hash(const KVRequest& request) const {
-  const BlockHasher* hasher = index_.hasher();  // atomic, needs no lock
+  const BlockHasher* hasher = CurrentHasher();
   return PromptBlocks(hasher, RootName(*hasher, request.scope), request.tokens, request.extra_keys,
                       block_tokens_);
 }
