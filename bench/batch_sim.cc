@@ -104,7 +104,6 @@ void Formation() {
         const Best best = BestFixed(o, some);
         const SimResult greedy = RunMode(o, BatchMode::kWorkConserving, some);
         const SimResult adaptive = RunMode(o, BatchMode::kAdaptive, some);
-        o.policy.max_batch_requests = 1000;
         const SimResult fixed = RunMode(o, BatchMode::kFullOrTimeout, some);
         char pair[32];
         std::snprintf(pair, sizeof(pair), "(%zu,%g)", best.batch, best.delay_ms);

@@ -293,10 +293,12 @@ RequestId BatchEngine::Enqueue(MonoTime now, const EngineRequest& request) {
   r.full_dirty = true;
   ++r.stats.accepted;
   if (r.policy.mode == BatchMode::kAdaptive) {
-    // Exponential average over about a second.
-    const double dt = static_cast<double>(at - r.last_arrival) * 1e-9;
+    // Average over about the last second.
+    const double dt = r.last_arrival == 0 ? 0 : static_cast<double>(at - r.last_arrival) * 1e-9;
     r.last_arrival = at;
-    r.arrival_rate = r.arrival_rate / (1 + dt) + 1;
+    r.recent_arrivals = r.recent_arrivals / (1 + dt) + 1;
+    r.recent_seconds = r.recent_seconds / (1 + dt) + dt;
+    r.arrival_rate = r.recent_seconds > 0 ? r.recent_arrivals / r.recent_seconds : 0;
   }
   return {slot.serial, index};
 }

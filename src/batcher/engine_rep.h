@@ -114,6 +114,7 @@ struct BatchEngine::Rep {
   int64_t hold_until = 0;  // after a put-back
   int64_t last_release = 0;
   double arrival_rate = 0;  // per second
+  double recent_arrivals = 0, recent_seconds = 0;
   int64_t last_arrival = 0;
   // kFullOrTimeout with padded cost: the longest of the first requests, and whether they fill the
   // budget.

@@ -47,7 +47,8 @@ struct SimOptions {
   bool tell_the_engine = true;  // the objective is also the request's timeout
   double noise = 0;             // relative standard deviation of a batch's time
   double slow_from = 0, slow_to = 0, slow_factor = 1;
-  int retries = 0;  // of a client that was refused or failed, after retry_delay
+  size_t clients = 0;  // closed loop: so many in flight, always; arrivals only give the requests
+  int retries = 0;     // of a client that was refused or failed, after retry_delay
   double retry_delay = 0.001;
   double until = 1e300;  // when to stop; what is unfinished then does not count
   uint64_t seed = 1;
@@ -120,8 +121,11 @@ class Simulation {
       : o_(options), arrivals_(arrivals), engine_(*BatchEngine::Create(o_.policy)), rng_(o_.seed) {}
 
   SimResult Run() {
+    for (size_t c = 0; c < o_.clients; ++c) Offer(0, next_++, 0);
+    if (o_.clients > 0) Poll(0);
     while (true) {
-      const double arrival = next_ < arrivals_.size() ? arrivals_[next_].at : kNever;
+      const bool open = o_.clients == 0 && next_ < arrivals_.size();
+      const double arrival = open ? arrivals_[next_].at : kNever;
       const double retry = retries_.empty() ? kNever : retries_.top().first;
       const double done = running_.empty() ? kNever : running_.top().at;
       const double now = std::min({arrival, retry, done, wake_});
@@ -240,6 +244,9 @@ class Simulation {
       ++result_.events;
     }
     engine_.OnBatchDone(At(now), batch.id);
+    for (size_t i = 0; o_.clients > 0 && i < batch.items.size() && next_ < arrivals_.size(); ++i) {
+      Offer(now, next_++, 0);
+    }
     result_.end = now;
   }
 
