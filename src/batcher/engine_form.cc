@@ -34,8 +34,8 @@ double BatchEngine::Rep::TypicalTokens(size_t requests) const {
   return policy.cost_shape == CostShape::kPadded ? sum * padding_factor : sum;
 }
 
-// Not extrapolated beyond twice the largest batch seen: a model that wrongly takes large batches for too
-// slow would never see one, and never learn.
+// Not extrapolated beyond twice the largest batch seen: a model that wrongly takes large batches
+// for too slow would never see one, and never learn.
 double BatchEngine::Rep::PredictSeconds(size_t requests) const {
   requests = std::min(requests, static_cast<size_t>(2 * model.largest()) + 1);
   return model.Predict(static_cast<double>(requests), TypicalTokens(requests));
@@ -99,6 +99,10 @@ absl::Duration BatchEngine::PredictQueueDelay(MonoTime now, int priority) const 
 absl::Duration BatchEngine::PredictBatchTime(size_t requests, int64_t tokens) const {
   return absl::Seconds(
       rep_->model.Predict(static_cast<double>(requests), static_cast<double>(tokens)));
+}
+
+absl::Duration BatchEngine::PredictSlotFree() const {
+  return absl::Nanoseconds(rep_->ResidualNs());
 }
 
 // --- triggers ---
@@ -299,8 +303,8 @@ void BatchEngine::Rep::SettleTight(size_t limit, EngineActions* actions) {
     candidates.resize(kept);
     return;
   }
-  // Otherwise the largest batch whose members are on time, on average: nobody waits who could take the
-  // place of one in doubt.
+  // Otherwise the largest batch whose members are on time, on average: nobody waits who could take
+  // the place of one in doubt.
   size_t n = std::min(sorted.size(), limit);
   while (n > 0 && deadline(n - 1) < LateBefore(n, 0)) --n;
   DropTight(LateBefore(n, 0), actions);

@@ -169,8 +169,8 @@ void RequestQueue::EraseFlow(Band& band, uint32_t f) {
   --flow_count_;
 }
 
-// In order of arrival. A request that comes back is near the front, or near the next of its flow: the
-// place is looked for from both.
+// In order of arrival. A request that comes back is near the front, or near the next of its flow:
+// the place is looked for from both.
 void RequestQueue::LinkArrival(Band& band, uint32_t s) {
   Slot& slot = SlotAt(*slots_, s);
   const auto serial = [this](uint32_t i) { return SlotAt(*slots_, i).serial; };

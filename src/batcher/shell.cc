@@ -2,6 +2,7 @@
 #include "batcher/shell.h"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -42,6 +43,7 @@ BatcherShared::BatcherShared(const BatcherOptions& options, const RequestOps* op
       own_runners_(options.executor == nullptr && options.former_thread),
       fast_ingress_(engine.reserve_is_admission()),
       pool_(ops),
+      full_status_(&QueueFullStatus(absl::Milliseconds(1))),
       engine_(std::move(engine)) {}
 
 BatcherShared::~BatcherShared() = default;
@@ -224,6 +226,7 @@ bool BatcherShared::StepOnce(MonoTime* wake_at) {
     engine_.Poll(now, &work->actions);
     *wake_at = work->actions.wake_at;
     SetAlarm(*wake_at);
+    full_status_.store(&QueueFullStatus(engine_.PredictSlotFree()), std::memory_order_relaxed);
     const bool idle = work->actions.empty();
     Translate(work.get());
     NotifyWaiters();
@@ -304,13 +307,14 @@ MonoTime BatcherShared::PollOnce() {
   while (true) {
     const MonoTime wake_at = Step();
     if (own_runners_ || options_.executor != nullptr) return wake_at;
-    std::vector<UntypedBatch> runs;
+    UntypedBatch batch;
     {
       MutexLock lock(run_mu_);
-      runs.swap(run_queue_);
+      if (run_queue_.empty()) return wake_at;
+      batch = std::move(run_queue_.front());
+      run_queue_.erase(run_queue_.begin());
     }
-    if (runs.empty()) return wake_at;
-    for (UntypedBatch& batch : runs) RunOne(std::move(batch));
+    RunOne(std::move(batch));
   }
 }
 
@@ -343,12 +347,17 @@ absl::Status BatcherShared::CheckSubmit(const SubmitOptions& o) const {
 absl::Status BatcherShared::Reserve(const SubmitOptions& options, void* request,
                                     Reservation* reservation) {
   if (absl::Status status = CheckSubmit(options); !status.ok()) return status;
-  const MonoTime now = options_.clock->Now();
-  const MonoTime deadline = options.timeout ? now + *options.timeout : MonoTime::InfiniteFuture();
   int64_t tokens = options.tokens;
   const bool fast = fast_ingress_ && (!options.timeout || !options_.predictive_expiry) &&
                     !draining_.load(std::memory_order_relaxed);
-  if (!fast || !engine_.TryReserve(tokens)) {
+  const bool reserved = fast && engine_.TryReserve(tokens);
+  if (fast && !reserved && options_.on_full == OnFull::kReject) {
+    fast_refusals_.fetch_add(1, std::memory_order_relaxed);
+    return *full_status_.load(std::memory_order_relaxed);
+  }
+  const MonoTime now = options_.clock->Now();
+  const MonoTime deadline = options.timeout ? now + *options.timeout : MonoTime::InfiniteFuture();
+  if (!reserved) {
     absl::Status status = ReserveSlowly(options, request, now, deadline, &tokens);
     if (!status.ok()) return status;
   }
@@ -374,7 +383,7 @@ absl::Status BatcherShared::ReserveSlowly(const SubmitOptions& options, void* re
     ask.priority = options.priority;
     ask.deadline = deadline;
     ask.tokens = *tokens;
-    Bell bell;
+    std::optional<Bell> bell;  // allocates
     AdmissionVerdict verdict;
     std::unique_ptr<Work> work;
     bool wait = false;
@@ -387,16 +396,16 @@ absl::Status BatcherShared::ReserveSlowly(const SubmitOptions& options, void* re
       Translate(work.get());
       wait = verdict.cause == RejectCause::kQueueFull && options_.on_full == OnFull::kBlock &&
              now < give_up;
-      if (wait) place_waiters_.push_back(&bell);
+      if (wait) place_waiters_.push_back(&bell.emplace());
     }
     Act(std::move(work));
     if (verdict.cause == RejectCause::kNone) return absl::OkStatus();
     if (wait) {
       blocked_submits_.fetch_add(1, std::memory_order_relaxed);
       if (!options_.former_thread) Wake();
-      options_.clock->WaitUntil(bell, std::min(give_up, deadline));
+      options_.clock->WaitUntil(*bell, std::min(give_up, deadline));
       MutexLock lock(mu_);
-      place_waiters_.erase(std::find(place_waiters_.begin(), place_waiters_.end(), &bell));
+      place_waiters_.erase(std::find(place_waiters_.begin(), place_waiters_.end(), &*bell));
       continue;
     }
     const bool full =

@@ -137,6 +137,8 @@ class BatcherShared : public std::enable_shared_from_this<BatcherShared> {
   std::atomic<uint64_t> former_wakeups_{0};
   std::atomic<uint64_t> blocked_submits_{0};
   std::atomic<uint64_t> degraded_submits_{0};
+  std::atomic<uint64_t> fast_refusals_{0};
+  std::atomic<const absl::Status*> full_status_;
   Bell former_bell_;
 
   Mutex mu_;

@@ -19,18 +19,33 @@ bool BatcherShared::Cancel(Ticket ticket) {
   std::unique_ptr<Work> work;
   const MonoTime now = options_.clock->Now();
   bool cancelled = false;
+  bool wake = false;
+  BatcherNode* node = nullptr;
+  CompletionInfo info;
   {
     MutexLock lock(mu_);
-    work = TakeWork();
     // The former looks at the ingress before it sleeps: who empties it must wake it.
-    work->wake = MoveIngress();
-    BatcherNode* node = pool_.Find(ticket);
-    CompletionInfo info;
+    wake = MoveIngress();
+    node = pool_.Find(ticket);
     cancelled = node != nullptr && engine_.Cancel(now, node->id, &info);
-    if (cancelled) NoteEnd(node, info, work.get());
+    if (cancelled && (node->in_batch || node->in_part)) {
+      work = TakeWork();
+      NoteEnd(node, info, work.get());
+    } else if (cancelled) {
+      callbacks_.fetch_add(1);
+    }
     NotifyWaiters();
   }
-  Act(std::move(work));
+  if (work != nullptr) {
+    Act(std::move(work));
+  } else if (cancelled) {
+    // It was queued: nobody else holds it.
+    ops_->fail(payload(node), StatusOf(info.outcome), info, options_.callback_executor);
+    ops_->destroy(payload(node));
+    pool_.Free(&node, 1);
+    CallbackDone(1);
+  }
+  if (wake) Wake();
   return cancelled;
 }
 
@@ -164,6 +179,7 @@ BatcherStats BatcherShared::GetStats() {
     MutexLock lock(mu_);
     wake = MoveIngress();
     static_cast<EngineStats&>(stats) = engine_.GetStats();
+    stats.rejected[static_cast<size_t>(RejectCause::kQueueFull)] += fast_refusals_.load();
   }
   if (wake) Wake();
   stats.former_wakeups = former_wakeups_.load();

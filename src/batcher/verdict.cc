@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "batcher/verdict.h"
 
+#include <array>
 #include <cstdint>
 #include <string>
 
@@ -86,27 +87,42 @@ absl::Status StatusOf(const AdmissionVerdict& verdict) {
   return status;
 }
 
-absl::Status StatusOf(Outcome outcome) {
-  switch (outcome) {
-    case Outcome::kRuntimeDropped:
-      return absl::InternalError("batcher: the runtime dropped the batch without a result");
-    case Outcome::kCancelled:
-      return absl::CancelledError("batcher: cancelled");
-    case Outcome::kExpired:
-      return absl::DeadlineExceededError("batcher: timeout");
-    case Outcome::kPredictedLate:
-      return absl::DeadlineExceededError("batcher: would have ended after its timeout");
-    case Outcome::kEvicted:
-      return absl::ResourceExhaustedError("batcher: evicted from the full queue");
-    case Outcome::kShed:
-      return absl::ResourceExhaustedError("batcher: shed, the queue delay is over its target");
-    case Outcome::kShutdown:
-      return absl::UnavailableError("batcher: shut down before it ended");
-    case Outcome::kOk:
-    case Outcome::kRuntimeError:
-      break;
-  }
-  return absl::InternalError("batcher: no result");
+// Made once: to hand one out costs a reference, not an allocation.
+const absl::Status& StatusOf(Outcome outcome) {
+  static const auto* const statuses = [] {
+    auto* s = new std::array<absl::Status, kOutcomes>;
+    s->fill(absl::InternalError("batcher: no result"));
+    const auto set = [s](Outcome o, absl::Status status) { (*s)[static_cast<size_t>(o)] = status; };
+    set(Outcome::kRuntimeDropped,
+        absl::InternalError("batcher: the runtime dropped the batch without a result"));
+    set(Outcome::kCancelled, absl::CancelledError("batcher: cancelled"));
+    set(Outcome::kExpired, absl::DeadlineExceededError("batcher: timeout"));
+    set(Outcome::kPredictedLate,
+        absl::DeadlineExceededError("batcher: would have ended after its timeout"));
+    set(Outcome::kEvicted, absl::ResourceExhaustedError("batcher: evicted from the full queue"));
+    set(Outcome::kShed,
+        absl::ResourceExhaustedError("batcher: shed, the queue delay is over its target"));
+    set(Outcome::kShutdown, absl::UnavailableError("batcher: shut down before it ended"));
+    return s;
+  }();
+  return (*statuses)[static_cast<size_t>(outcome)];
+}
+
+const absl::Status& QueueFullStatus(absl::Duration retry_after) {
+  constexpr size_t kSteps = 20;  // 1 ms, 2 ms, 4 ms, … nine minutes
+  static const auto* const statuses = [] {
+    auto* s = new std::array<absl::Status, kSteps>;
+    for (size_t i = 0; i < kSteps; ++i) {
+      AdmissionVerdict verdict;
+      verdict.cause = RejectCause::kQueueFull;
+      verdict.retry_after = absl::Milliseconds(int64_t{1} << i);
+      (*s)[i] = StatusOf(verdict);
+    }
+    return s;
+  }();
+  size_t step = 0;
+  while (step + 1 < kSteps && absl::Milliseconds(int64_t{1} << step) < retry_after) ++step;
+  return (*statuses)[step];
 }
 
 }  // namespace internal

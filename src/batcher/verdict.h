@@ -14,7 +14,11 @@ absl::Status StatusOf(const AdmissionVerdict& verdict);
 
 // For a callback whose request ended without a result. REQUIRES: outcome is neither kOk nor
 // kRuntimeError.
-absl::Status StatusOf(Outcome outcome);
+const absl::Status& StatusOf(Outcome outcome);
+
+// A refusal for a full queue, made once for each power of two milliseconds: refusing many must be
+// cheap.
+const absl::Status& QueueFullStatus(absl::Duration retry_after);
 
 }  // namespace penstock::internal
 

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/mutex.h"
 #include "gtest/gtest.h"
 #include "penstock/batcher.h"
 #include "penstock/testing/manual_clock.h"
@@ -21,20 +22,23 @@ namespace {
 using IntBatch = Batch<uint64_t, uint64_t>;
 using IntBatcher = Batcher<uint64_t, uint64_t>;
 
-// Counts down; Wait() returns at zero.
+// Counts down; Wait() returns at zero, and nobody touches it after.
 class Countdown {
  public:
   explicit Countdown(size_t count) : left_(count) {}
   void Done() {
-    if (left_.fetch_sub(1) == 1) bell_.Ring();
+    const internal::MutexLock lock(mu_);
+    if (--left_ == 0) zero_.NotifyAll();
   }
   void Wait() {
-    while (left_.load() != 0) bell_.WaitFor(absl::InfiniteDuration());
+    const internal::MutexLock lock(mu_);
+    while (left_ != 0) zero_.Wait(mu_);
   }
 
  private:
-  std::atomic<size_t> left_;
-  Bell bell_;
+  internal::Mutex mu_;
+  internal::CondVar zero_;
+  size_t left_ ABSL_GUARDED_BY(mu_);
 };
 
 TEST(BatcherThreadsTest, EveryRequestOfManyProducersGetsItsOwnResult) {

@@ -201,6 +201,7 @@ class PENSTOCK_EXPORT BatchEngine {
   // Predicted delay until a newcomer of this priority would leave; zero while nothing was measured.
   absl::Duration PredictQueueDelay(MonoTime now, int priority = 0) const;
   absl::Duration PredictBatchTime(size_t requests, int64_t tokens) const;
+  absl::Duration PredictSlotFree() const;  // until the first batch ends; zero while unknown
   const BatchPolicy& policy() const;
   EngineStats GetStats() const;
 

@@ -92,8 +92,9 @@ struct BatchPolicy {
   std::map<std::string, double> tenant_weights;
 
   // Requests that would end late are refused, or taken out before they cost the runtime anything:
-  // those whose deadline lies before now + the learned time of their batch + headroom. Where another
-  // request can take the place, prediction_sigmas × sigma of that time is added; half of it on arrival.
+  // those whose deadline lies before now + the learned time of their batch + headroom. Where
+  // another request can take the place, prediction_sigmas × sigma of that time is added; half of it
+  // on arrival.
   bool predictive_expiry = true;
   double prediction_sigmas = 1.3;
   absl::Duration headroom = absl::ZeroDuration();
