@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// CompilePcre: regular expressions that we have no scanner for.
+// CompilePcre: regular expressions that we have no scanner for. PCRE2 matches them, but is asked
+// nothing about Unicode (text/regex_classes.h): over one byte a character that says which classes of
+// the pattern hold it, or, for patterns with back-references, over UTF-8 with classes spelled out.
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/absl_compat.h"
 #include "penstock/base/status_macros.h"
+#include "text/regex_classes.h"
+#include "text/utf8.h"
 #include "tokenizer/fingerprint.h"
 #include "tokenizer/text_pattern.h"
 
@@ -36,10 +41,37 @@ struct FreeCompileContext {
 
 class PcrePattern final : public TextPattern {
  public:
-  PcrePattern(std::string source, std::unique_ptr<pcre2_code, FreeCode> code)
-      : source_(std::move(source)), code_(std::move(code)) {}
+  PcrePattern(std::string source, std::optional<ClassRegex> kinds,
+              std::unique_ptr<pcre2_code, FreeCode> code)
+      : source_(std::move(source)), kinds_(std::move(kinds)), code_(std::move(code)) {}
 
   void FindAll(std::string_view text, std::vector<Piece>* matches) const override {
+    if (!kinds_.has_value()) return FindIn(text, matches);
+    std::string kinds;
+    kinds.reserve(text.size());
+    kinds_->Classify(text, &kinds);
+    const size_t first = matches->size();
+    FindIn(kinds, matches);
+    if (kinds.size() == text.size()) return;  // a byte a character
+    size_t pos = 0;
+    uint32_t count = 0;
+    const auto bytes_before = [&](uint32_t characters) {
+      for (; count < characters; ++count) pos += DecodeUtf8(text, pos).size;
+      return static_cast<uint32_t>(pos);
+    };
+    for (size_t i = first; i < matches->size(); ++i) {
+      Piece& piece = (*matches)[i];
+      piece.begin = bytes_before(piece.begin);
+      piece.end = bytes_before(piece.end);
+    }
+  }
+  void Describe(std::string* out) const override {
+    out->append("regex;");
+    DescribeString(source_, out);
+  }
+
+ private:
+  void FindIn(std::string_view text, std::vector<Piece>* matches) const {
     const std::unique_ptr<pcre2_match_data, FreeMatchData> data(
         pcre2_match_data_create_from_pattern(code_.get(), nullptr));
     const std::unique_ptr<pcre2_match_context, FreeMatchContext> context(
@@ -70,43 +102,50 @@ class PcrePattern final : public TextPattern {
       }
     }
   }
-  void Describe(std::string* out) const override {
-    out->append("regex;");
-    DescribeString(source_, out);
-  }
 
- private:
   std::string source_;
+  std::optional<ClassRegex> kinds_;
   std::unique_ptr<pcre2_code, FreeCode> code_;
 };
 
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<const TextPattern>> CompilePcre(std::string_view source,
+                                                               RegexFlavor flavor,
                                                                const LoadLimits& limits) {
   if (source.size() > limits.max_pattern_bytes) {
     return absl::ResourceExhaustedError(absl::StrCat(
         "pattern of ", source.size(), " bytes, expected at most ", limits.max_pattern_bytes));
   }
+  std::optional<ClassRegex> kinds;
+  std::string translated;
+  uint32_t options = PCRE2_NEVER_UTF | PCRE2_NEVER_UCP;
+  absl::StatusOr<ClassRegex> regex = ClassRegex::Create(source, flavor);
+  if (regex.ok()) {
+    translated = regex->pattern();
+    kinds = *std::move(regex);
+  } else {
+    PENSTOCK_ASSIGN_OR_RETURN(translated, RewriteClasses(source, flavor));
+    options = PCRE2_UTF | PCRE2_MATCH_INVALID_UTF;
+  }
   const std::unique_ptr<pcre2_compile_context, FreeCompileContext> context(
       pcre2_compile_context_create(nullptr));
-  pcre2_set_parens_nest_limit(context.get(), 64);
+  pcre2_set_parens_nest_limit(context.get(), 128);
   int error = 0;
   PCRE2_SIZE at = 0;
   std::unique_ptr<pcre2_code, FreeCode> code(
-      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(source.data()), source.size(),
-                    PCRE2_UTF | PCRE2_UCP | PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C,
-                    &error, &at, context.get()));
+      pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(),
+                    options | PCRE2_NEVER_BACKSLASH_C, &error, &at, context.get()));
   if (code == nullptr) {
     char message[256];
     pcre2_get_error_message(error, reinterpret_cast<PCRE2_UCHAR*>(message), sizeof(message));
     return absl::InvalidArgumentError(
-        absl::StrCat("pattern \"", AbslView(source), "\", byte ", at, ": ", message));
+        absl::StrCat("pattern \"", AbslView(source), "\": ", message));
   }
   // Without JIT the interpreter runs; slower, the same matches.
   static_cast<void>(pcre2_jit_compile(code.get(), PCRE2_JIT_COMPLETE));
   return std::unique_ptr<const TextPattern>(
-      std::make_unique<PcrePattern>(std::string(source), std::move(code)));
+      std::make_unique<PcrePattern>(std::string(source), std::move(kinds), std::move(code)));
 }
 
 }  // namespace penstock::internal

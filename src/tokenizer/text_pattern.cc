@@ -83,9 +83,10 @@ std::unique_ptr<const TextPattern> NewCharPattern(std::string name, bool (*match
 }
 
 absl::StatusOr<std::unique_ptr<const TextPattern>> CompileRegex(std::string_view source,
+                                                                RegexFlavor flavor,
                                                                 const LoadLimits& limits) {
   const SplitGrammar* grammar = FindGrammar(source);
-  if (grammar == nullptr) return CompilePcre(source, limits);
+  if (grammar == nullptr) return CompilePcre(source, flavor, limits);
   return std::unique_ptr<const TextPattern>(std::make_unique<GrammarPattern>(grammar));
 }
 

@@ -3,12 +3,12 @@
 // TextPattern: what Split, Replace and rank files look for: a string, a class of characters, or a
 // regular expression.
 //
-//   PENSTOCK_ASSIGN_OR_RETURN(auto p, CompileRegex("\\p{N}{1,3}", limits));
+//   PENSTOCK_ASSIGN_OR_RETURN(auto p, CompileRegex("\\p{N}{1,3}", RegexFlavor::kRust, limits));
 //   p->FindAll("a1234", &matches);             // {1, 4}, {4, 5}
-//   CompileRegex("(", limits).status()         // "pattern, byte 1: missing closing parenthesis"
+//   CompileRegex("(", RegexFlavor::kRust, limits).status()    // "pattern, byte 1: ( without )"
 //
-// Matches are leftmost, in order and disjoint; empty ones are left out. All are immutable and safe to
-// share: what a match needs is made per call.
+// Matches are leftmost, in order and disjoint; empty ones are left out. All are immutable and safe
+// to share: what a match needs is made per call.
 #ifndef PENSTOCK_SRC_TOKENIZER_TEXT_PATTERN_H_
 #define PENSTOCK_SRC_TOKENIZER_TEXT_PATTERN_H_
 
@@ -19,6 +19,7 @@
 
 #include "absl/status/statusor.h"
 #include "penstock/tokenizer/load.h"
+#include "text/reference_classes.h"
 #include "tokenizer/stages.h"
 
 namespace penstock::internal {
@@ -38,15 +39,19 @@ std::unique_ptr<const TextPattern> NewLiteralPattern(std::string literal);
 // fingerprint.
 std::unique_ptr<const TextPattern> NewCharPattern(std::string name, bool (*matches)(char32_t));
 
-// A regular expression, by a hand-written scanner where we know it, else by PCRE2 with UTF and UCP,
-// under limits on backtracking, depth and heap. A match that exceeds them ends the search: the rest of
-// the text does not match. Invalid UTF-8 never matches.
-// kInvalidArgument: does not compile. kResourceExhausted: longer than limits.max_pattern_bytes.
+// A regular expression of the flavour, by a hand-written scanner where we know it (those mean the
+// same in all flavours), else by PCRE2 over classes of our own tables, under limits on backtracking,
+// depth and heap. A match that exceeds them ends the search: the rest of the text does not match.
+// Invalid UTF-8 never matches.
+// kInvalidArgument: does not compile. kUnimplemented: not translated, see text/regex_classes.h.
+// kResourceExhausted: longer than limits.max_pattern_bytes.
 absl::StatusOr<std::unique_ptr<const TextPattern>> CompileRegex(std::string_view source,
+                                                                RegexFlavor flavor,
                                                                 const LoadLimits& limits);
 
 // The same without the hand-written scanners: their twin in tests.
 absl::StatusOr<std::unique_ptr<const TextPattern>> CompilePcre(std::string_view source,
+                                                               RegexFlavor flavor,
                                                                const LoadLimits& limits);
 
 }  // namespace penstock::internal

@@ -217,7 +217,8 @@ absl::StatusOr<std::unique_ptr<const PreTokenizer>> PreTokenizerOf(const std::st
                                                                    const LoadLimits& limits) {
   const SplitGrammar* grammar = FindGrammar(pattern);
   if (grammar != nullptr) return NewGrammarPreTokenizer(grammar);
-  PENSTOCK_ASSIGN_OR_RETURN(std::unique_ptr<const TextPattern> regex, CompilePcre(pattern, limits));
+  PENSTOCK_ASSIGN_OR_RETURN(std::unique_ptr<const TextPattern> regex,
+                            CompilePcre(pattern, RegexFlavor::kRust, limits));
   return NewSplitPreTokenizer(std::move(regex), SplitBehavior::kRemoved, /*invert=*/true);
 }
 

@@ -79,10 +79,10 @@ std::string RandomText(SeededRandom* random) {
 
 class GrammarTest : public testing::TestWithParam<const char*> {};
 
-TEST_P(GrammarTest, CutsAsItsPatternDoes) {
-  const SplitGrammar* grammar = FindGrammar(GetParam());
+void ExpectCutsOfPattern(const char* source, RegexFlavor flavor) {
+  const SplitGrammar* grammar = FindGrammar(source);
   ASSERT_NE(grammar, nullptr);
-  PENSTOCK_ASSERT_OK_AND_ASSIGN(const auto pattern, CompilePcre(GetParam(), LoadLimits()));
+  PENSTOCK_ASSERT_OK_AND_ASSIGN(const auto pattern, CompilePcre(source, flavor, LoadLimits()));
   SeededRandom random;
   for (size_t i = 0; i < Scaled(20000); ++i) {
     const std::string text = RandomText(&random);
@@ -96,6 +96,11 @@ TEST_P(GrammarTest, CutsAsItsPatternDoes) {
     }
     ASSERT_EQ(at, text.size());
   }
+}
+
+TEST_P(GrammarTest, CutsAsItsPatternDoesInEitherFlavour) {
+  ExpectCutsOfPattern(GetParam(), RegexFlavor::kRust);
+  ExpectCutsOfPattern(GetParam(), RegexFlavor::kOniguruma);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, GrammarTest,

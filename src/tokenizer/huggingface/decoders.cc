@@ -276,7 +276,8 @@ absl::StatusOr<Stage> ReadReplace(const Json& json, const LoadLimits& limits) {
   }
   const Json regex = pattern.Get("Regex");
   PENSTOCK_ASSIGN_OR_RETURN(const std::string_view source, regex.String());
-  absl::StatusOr<std::unique_ptr<const TextPattern>> compiled = CompileRegex(source, limits);
+  absl::StatusOr<std::unique_ptr<const TextPattern>> compiled =
+      CompileRegex(source, RegexFlavor::kOniguruma, limits);
   if (!compiled.ok()) {
     return regex.Error(compiled.status().code(), std::string(compiled.status().message()));
   }

@@ -325,7 +325,8 @@ absl::StatusOr<std::unique_ptr<const TextPattern>> ReadPattern(const Json& json,
   }
   const Json regex = json.Get("Regex");
   PENSTOCK_ASSIGN_OR_RETURN(const std::string_view s, regex.String());
-  absl::StatusOr<std::unique_ptr<const TextPattern>> pattern = CompileRegex(s, limits);
+  absl::StatusOr<std::unique_ptr<const TextPattern>> pattern =
+      CompileRegex(s, RegexFlavor::kOniguruma, limits);
   if (!pattern.ok()) {
     return regex.Error(pattern.status().code(), std::string(pattern.status().message()));
   }

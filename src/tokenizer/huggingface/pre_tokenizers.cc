@@ -281,7 +281,8 @@ absl::StatusOr<Stage> ReadSplit(const Json& json, const LoadLimits& limits) {
   PENSTOCK_ASSIGN_OR_RETURN(const std::string_view source, regex.String());
   const SplitGrammar* grammar = FindGrammar(source);
   if (grammar != nullptr && KeepsPieces(behavior, invert)) return NewGrammarPreTokenizer(grammar);
-  absl::StatusOr<std::unique_ptr<const TextPattern>> compiled = CompileRegex(source, limits);
+  absl::StatusOr<std::unique_ptr<const TextPattern>> compiled =
+      CompileRegex(source, RegexFlavor::kOniguruma, limits);
   if (!compiled.ok()) {
     return regex.Error(compiled.status().code(), std::string(compiled.status().message()));
   }
