@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a GGUF file means by tokenizer.ggml.pre: the components of the tokenizer.json that the model
+// came with.
+//
+//   const GgufPre* pre = FindGgufPre("llama-bpe");          // null: not known
+//   pre->pre_tokenizer                                        // R"({"type": "Sequence", …})"
+#ifndef PENSTOCK_SRC_TOKENIZER_GGUF_PRE_TOKENIZERS_H_
+#define PENSTOCK_SRC_TOKENIZER_GGUF_PRE_TOKENIZERS_H_
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace penstock::internal {
+
+struct GgufPre {
+  std::string pre_tokenizer;        // JSON
+  std::string normalizer = "null";  // JSON
+  bool ignore_merges = false;
+};
+
+std::optional<GgufPre> FindGgufPre(std::string_view name);
+
+}  // namespace penstock::internal
+
+#endif  // PENSTOCK_SRC_TOKENIZER_GGUF_PRE_TOKENIZERS_H_
