@@ -30,10 +30,14 @@ struct FormatRow {
   absl::StatusOr<TokenizerPtr> (*read_path)(const std::string& path, const LoadOptions& options);
 };
 constexpr FormatRow kFormats[] = {
+    {FileFormat::kGguf, "GGUF", LooksLikeGguf, ReadGguf, ReadGgufFile},
+    {FileFormat::kVocabAndMerges, "vocab.json", LooksLikeVocabJson, ReadVocabAndMerges, nullptr},
     {FileFormat::kHuggingFaceJson, "tokenizer.json", LooksLikeHuggingFaceJson, ReadHuggingFaceJson,
      nullptr},
     {FileFormat::kTiktoken, "tiktoken rank file", LooksLikeTiktoken, ReadTiktoken, nullptr},
     {FileFormat::kSentencePiece, "SentencePiece .model", LooksLikeSentencePiece, ReadSentencePiece,
+     nullptr},
+    {FileFormat::kWordPieceVocab, "vocab.txt", LooksLikeWordPieceVocab, ReadWordPieceVocab,
      nullptr},
 };
 

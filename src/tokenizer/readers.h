@@ -15,7 +15,7 @@ namespace penstock::internal {
 
 // A file to read. Messages begin with `name`.
 struct SourceFile {
-  std::string_view bytes;  // the whole file; of a GGUF file opened by path: its head, see load.cc
+  std::string_view bytes;  // the whole file
   std::string_view name;   // path, or what the caller called it
   std::string path;        // empty: from memory, no siblings may be read
 };
@@ -24,10 +24,18 @@ struct SourceFile {
 bool LooksLikeHuggingFaceJson(std::string_view head);
 bool LooksLikeTiktoken(std::string_view head);
 bool LooksLikeSentencePiece(std::string_view head);
+bool LooksLikeGguf(std::string_view head);
+bool LooksLikeVocabJson(std::string_view head);
+bool LooksLikeWordPieceVocab(std::string_view head);
 absl::StatusOr<TokenizerPtr> ReadHuggingFaceJson(const SourceFile& file,
                                                  const LoadOptions& options);
 absl::StatusOr<TokenizerPtr> ReadTiktoken(const SourceFile& file, const LoadOptions& options);
 absl::StatusOr<TokenizerPtr> ReadSentencePiece(const SourceFile& file, const LoadOptions& options);
+absl::StatusOr<TokenizerPtr> ReadGguf(const SourceFile& file, const LoadOptions& options);
+// Reads the metadata of a file of any size, and no more.
+absl::StatusOr<TokenizerPtr> ReadGgufFile(const std::string& path, const LoadOptions& options);
+absl::StatusOr<TokenizerPtr> ReadVocabAndMerges(const SourceFile& file, const LoadOptions& options);
+absl::StatusOr<TokenizerPtr> ReadWordPieceVocab(const SourceFile& file, const LoadOptions& options);
 
 // Reads a sibling of `file` ("tokenizer_config.json"). kNotFound if there is none or the file is
 // from memory.
