@@ -45,6 +45,13 @@ enum class FileFormat : uint8_t {
   kWordPieceVocab,   // vocab.txt
 };
 
+// How a SentencePiece unigram model adds up scores. Releases of sentencepiece differ where two ways
+// to write a text are equally good, as in long runs of one character.
+enum class SentencePieceScores : uint8_t {
+  kClassic,  // up to 0.2.0, with which most models in use were trained
+  k0_2_3,
+};
+
 // What a file may cost. More is refused with kResourceExhausted, never an abort.
 struct LoadLimits {
   uint64_t max_file_bytes = uint64_t{512} << 20;  // of GGUF: of the metadata
@@ -84,6 +91,7 @@ struct LoadOptions {
 
   // merges.txt of a vocab.json; none: the file of that name beside it.
   std::optional<std::string> merges_path;
+  SentencePieceScores sentencepiece_scores = SentencePieceScores::kClassic;
   // Read tokenizer_config.json beside the file where it changes ids (add_bos_token, add_eos_token,
   // legacy, clean-up).
   bool read_tokenizer_config = true;

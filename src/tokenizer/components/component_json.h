@@ -9,9 +9,9 @@
 //   json.model = WordPieceModelJson(tokens, "[UNK]");
 //   return ReadComponentJson(json, file, options);
 //
-// So that there is one definition of what "ByteLevel" or "WordPiece" means, and one engine to prove.
-// The reader of the format checks its own file first, with its own places in messages; what reaches
-// the JSON is sound.
+// So that there is one definition of what "ByteLevel" or "WordPiece" means, and one engine to
+// prove. The reader of the format checks its own file first, with its own places in messages; what
+// reaches the JSON is sound.
 #ifndef PENSTOCK_SRC_TOKENIZER_COMPONENTS_COMPONENT_JSON_H_
 #define PENSTOCK_SRC_TOKENIZER_COMPONENTS_COMPONENT_JSON_H_
 

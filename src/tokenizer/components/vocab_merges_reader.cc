@@ -7,8 +7,8 @@
 //                Ġ t
 //
 // Neither file names pre-tokenizer or special tokens. GPT-2's pattern is assumed, and of special
-// tokens those that GPT-2 and RoBERTa use, where the vocabulary has them; a vocabulary with <s>, </s>
-// and <mask> gets RoBERTa's template.
+// tokens those that GPT-2 and RoBERTa use, where the vocabulary has them; a vocabulary with <s>,
+// </s> and <mask> gets RoBERTa's template.
 #include <memory>
 #include <string>
 #include <utility>
@@ -87,7 +87,8 @@ absl::Status AddSpecials(const Json& vocabulary, ComponentJson* json) {
   }
   if (bos.has_value() && eos.has_value() && has_mask) {
     json->post_processor = absl::StrCat(
-        R"({"type": "RobertaProcessing", "trim_offsets": true, "add_prefix_space": false, "cls": ["<s>", )",
+        R"({"type": "RobertaProcessing", "trim_offsets": true, "add_prefix_space": false,)"
+        R"( "cls": ["<s>", )",
         bos->second, R"(], "sep": ["</s>", )", eos->second, "]}");
   } else {
     json->post_processor =
@@ -127,8 +128,8 @@ absl::StatusOr<TokenizerPtr> ReadVocabAndMerges(const SourceFile& file,
   if (!root.is_object()) return root.Bad("expected an object of tokens and ids");
   ComponentJson json;
   PENSTOCK_RETURN_IF_ERROR(AddSpecials(root, &json));
-  json.pre_tokenizer =
-      R"({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true})";
+  json.pre_tokenizer = R"({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true,)"
+                       R"( "use_regex": true})";
   json.decoder = R"({"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true})";
   json.model = BpeModelJson(std::string(file.bytes), merges, /*ignore_merges=*/false);
   return ReadComponentJson(json, file, options);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The metadata of a GGUF file: key-value pairs, of which those that describe the tokenizer are kept.
+// The metadata of a GGUF file: key-value pairs, of which those that describe the tokenizer are
+// kept.
 //
 //   FileSource source(file);                                   // or MemorySource(bytes)
 //   PENSTOCK_ASSIGN_OR_RETURN(GgufMetadata m, ReadGgufMetadata(&source, "model.gguf", limits));
@@ -13,8 +14,9 @@
 //   pair   := key:string type:u32 value
 //   string := length:u64 bytes
 //   array  := type:u32 count:u64 value*
-// Versions 2 and 3. Version 1 had other counts; big-endian files are refused as such. Every count is
-// checked against a limit and against what is left of the file before anything is allocated for it.
+// Versions 2 and 3. Version 1 had other counts; big-endian files are refused as such. Every count
+// is checked against a limit and against what is left of the file before anything is allocated for
+// it.
 #ifndef PENSTOCK_SRC_TOKENIZER_GGUF_METADATA_H_
 #define PENSTOCK_SRC_TOKENIZER_GGUF_METADATA_H_
 

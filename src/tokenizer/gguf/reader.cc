@@ -175,6 +175,9 @@ absl::StatusOr<TokenizerPtr> GgufReader::ReadSentencePiece(bool unigram) {
   }
   spm::SentencePieceOptions options;
   options.content_tokens = options_.content_tokens;
+  if (options_.sentencepiece_scores == SentencePieceScores::k0_2_3) {
+    options.arithmetic = spm::UnigramArithmetic::k0_2_3;
+  }
   options.add_bos = Flag("add_bos_token").value_or(!unigram);
   options.add_eos = Flag("add_eos_token").value_or(unigram);
   PENSTOCK_ASSIGN_OR_RETURN(EngineParts parts, spm::SentencePieceParts(spec, options, name_));

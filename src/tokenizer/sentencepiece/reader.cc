@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/absl_compat.h"
 #include "penstock/base/status_macros.h"
+#include "tokenizer/components/tokenizer_config.h"
 #include "tokenizer/sentencepiece/model_parser.h"
 #include "tokenizer/sentencepiece/whole_models.h"
 
@@ -166,6 +167,13 @@ absl::StatusOr<TokenizerPtr> ReadSentencePiece(const SourceFile& file, const Loa
       spm::ParseSentencePieceModel(file.bytes, file.name, spm::LimitsOf(options.limits)));
   spm::SentencePieceOptions model_options;
   model_options.content_tokens = options.content_tokens;
+  if (options.sentencepiece_scores == SentencePieceScores::k0_2_3) {
+    model_options.arithmetic = spm::UnigramArithmetic::k0_2_3;
+  }
+  PENSTOCK_ASSIGN_OR_RETURN(const TokenizerConfig config, ReadTokenizerConfig(file, options));
+  model_options.add_bos = config.add_bos_token;
+  model_options.add_eos = config.add_eos_token;
+  if (config.legacy == false) model_options.dummy_prefix = spm::DummyPrefix::kFirstRun;
   PENSTOCK_ASSIGN_OR_RETURN(EngineParts parts,
                             spm::SentencePieceParts(spec, model_options, file.name));
   return NewEngineTokenizer(std::move(parts));

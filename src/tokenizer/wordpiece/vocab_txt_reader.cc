@@ -2,10 +2,10 @@
 //
 // vocab.txt of BERT: one token a line, the line number is the id.
 //
-// What the file does not say is what BERT's tokenizer does (Hugging Face's BertTokenizerFast): clean
-// text, spaces around Chinese characters, words and punctuation, WordPiece with "##", [CLS] a [SEP].
-// Whether text is lower-cased comes from tokenizer_config.json beside the file; without one, from the
-// vocabulary: one that holds capital letters is cased.
+// What the file does not say is what BERT's tokenizer does (Hugging Face's BertTokenizerFast):
+// clean text, spaces around Chinese characters, words and punctuation, WordPiece with "##", [CLS] a
+// [SEP]. Whether text is lower-cased comes from tokenizer_config.json beside the file; without one,
+// from the vocabulary: one that holds capital letters is cased.
 #include <algorithm>
 #include <cstdint>
 #include <string>

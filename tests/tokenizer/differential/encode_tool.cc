@@ -3,6 +3,7 @@
 // Our half of differential.py: encodes lines of base64 from standard input.
 //
 //   penstock_encode_tool FILE [--encoding NAME] [--literal] [--special] [--offsets] [--decode]
+//                        [--sentencepiece-0.2.3]
 //
 // One line out for each line in: ids separated by spaces; with --offsets id:begin-end (bytes); with
 // --decode then a tab and the base64 of the decoded text.
@@ -27,6 +28,8 @@ int main(int argc, char** argv) {
       load.encoding = argv[++i];
     } else if (arg == "--literal") {
       literal = true;
+    } else if (arg == "--sentencepiece-0.2.3") {
+      load.sentencepiece_scores = SentencePieceScores::k0_2_3;
     } else if (arg == "--special") {
       options.add_special_tokens = true;
     } else if (arg == "--offsets") {
