@@ -108,9 +108,10 @@ class PENSTOCK_EXPORT PipelineTicket {
  public:
   PipelineTicket() = default;
 
-  // True: the request ended as kCancelled through this call, its callback has run (or was handed to
-  // the callback executor), and its places in all queues are free. False: it had ended already, or
-  // the pipeline is gone.
+  // True: the request ended as kCancelled through this call. Its callback has run (or was handed to
+  // the callback executor; or runs when the piece that is being delivered returns), and its places
+  // are free (or, if a thread is just queueing it, as soon as that is done).
+  // False: it had ended already, or the pipeline is gone.
   bool Cancel();
 
  private:

@@ -143,11 +143,7 @@ void PipelineCore::Prepare(const WorkPtr& work) {
   const MonoTime start = Now();
   {
     const Visit visit(this);
-    bool wanted = visit.inside();
-    if (wanted) {
-      MutexLock lock(work->mu);
-      wanted = !work->ended;
-    }
+    const bool wanted = visit.inside() && !work->HasEnded();
     if (wanted && start >= work->deadline) {
       End(work, absl::DeadlineExceededError(
                     absl::StrCat(NameOf(work->request), "timed out before it was tokenized")));

@@ -51,13 +51,19 @@ struct PartWork {
   size_t cached_tokens = 0;
   std::optional<MonoTime> first_token;
 
-  bool in_runner = false;  // guarded by PipelineCore::mu_
+  bool in_runner = false;       // guarded by PipelineCore::mu_
+  bool ended_in_queue = false;  // the same
 };
 using PartPtr = std::shared_ptr<PartWork>;
 using PartBatcher = Batcher<PartPtr, PrefillResult>;
 using PartBatch = Batch<PartPtr, PrefillResult>;
 
 struct PipelineWork {
+  bool HasEnded() {
+    MutexLock lock(mu);
+    return ended;
+  }
+
   std::shared_ptr<PipelineCore> core;
   uint64_t serial = 0;
   PipelineRequest request;

@@ -16,7 +16,7 @@ void PipelineCore::RunBatch(PartBatch batch) {
   std::vector<size_t> live;
   bool blocked = false;
   for (size_t i = 0; i < batch.size(); ++i) {
-    if (batch.cancelled(i)) continue;
+    if (batch.cancelled(i) || batch.request(i)->work->HasEnded()) continue;
     if (blocked) {  // behind the one that waits for room: small requests must not starve it
       batch.PutBack(i);
       continue;
@@ -95,13 +95,14 @@ void PipelineCore::RecordDispatch(PartBatch& batch, const std::vector<size_t>& l
   MutexLock lock(mu_);
   for (const size_t i : live) {
     PartWork& part = *batch.request(i);
+    stats_.dispatched_tokens += part.prompt.ids.size();
+    stats_.cached_tokens += part.cached_tokens;
+    if (part.ended_in_queue) continue;  // cancelled since the batcher let it go
     part.in_runner = true;
     StageStats& queue = Stage(stats_, PipelineStage::kBatch);
     ++queue.left;
     queue.queue_delay_us.Record(Micros(batch.queue_delay(i)));
     ++Stage(stats_, PipelineStage::kRun).entered;
-    stats_.dispatched_tokens += part.prompt.ids.size();
-    stats_.cached_tokens += part.cached_tokens;
   }
 }
 
@@ -133,7 +134,6 @@ void PipelineCore::PartEnded(const PartPtr& part, absl::StatusOr<PrefillResult> 
   const WorkPtr& work = part->work;
   PipelinePart done;
   done.prompt_tokens = part->prompt.ids.size();
-  done.cached_tokens = part->cached_tokens;
   done.chunk = part->prompt.chunk;
   done.truncated = part->prompt.truncated;
   done.preparation_time = part->queued - work->submitted;
@@ -141,12 +141,13 @@ void PipelineCore::PartEnded(const PartPtr& part, absl::StatusOr<PrefillResult> 
   done.service_time = info.service_time();
   done.batch_size = info.batch_size;
   done.release_reason = info.reason;
-  if (result.ok()) {
+  if (result.ok()) {  // otherwise its batch may be taking a lease for it at this moment
+    done.cached_tokens = part->cached_tokens;
     const MonoTime first = part->first_token.value_or(info.finished);
     done.time_to_first_token = first - work->submitted;
     const uint64_t ttft = Micros(done.time_to_first_token);
     const uint64_t prefill = Micros(first - info.dispatched);
-    const bool reused = part->cached_tokens > 0;
+    const bool reused = done.cached_tokens > 0;
     MutexLock lock(mu_);
     stats_.time_to_first_token_us.Record(ttft);
     (reused ? stats_.time_to_first_token_reused_us : stats_.time_to_first_token_fresh_us)
@@ -160,6 +161,7 @@ void PipelineCore::PartEnded(const PartPtr& part, absl::StatusOr<PrefillResult> 
       ++run.left;
       run.service_us.Record(Micros(done.service_time));
     } else {
+      part->ended_in_queue = true;
       ++Stage(stats_, PipelineStage::kBatch).left;
     }
   }

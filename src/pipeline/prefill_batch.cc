@@ -42,7 +42,10 @@ size_t PrefillBatch::padded_tokens() const {
   return longest * size();
 }
 
-bool PrefillBatch::cancelled(size_t i) const { return rep_->batch.cancelled(rep_->live[i]); }
+// The request may have ended an instant before the batcher learns of it.
+bool PrefillBatch::cancelled(size_t i) const {
+  return rep_->batch.cancelled(rep_->live[i]) || rep_->part(i)->work->HasEnded();
+}
 
 void PrefillBatch::Complete(size_t i, absl::StatusOr<PrefillResult> result) {
   // Before the completion: it may start the next request, which wants to find K/V and room.
@@ -53,7 +56,7 @@ void PrefillBatch::Complete(size_t i, absl::StatusOr<PrefillResult> result) {
 void PrefillBatch::FailAll(const absl::Status& status) {
   for (size_t i = 0; i < size(); ++i) {
     rep_->core->EndLease(rep_->part(i), /*commit=*/false);
-    if (!cancelled(i)) rep_->batch.Complete(rep_->live[i], status);
+    if (!rep_->batch.cancelled(rep_->live[i])) rep_->batch.Complete(rep_->live[i], status);
   }
 }
 

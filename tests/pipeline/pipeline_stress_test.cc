@@ -59,6 +59,10 @@ class Stress {
     EXPECT_EQ(s.cancelled, cancelled_.load());
     EXPECT_GT(s.ok, 0u);
     EXPECT_GT(s.failed, 0u);
+    for (size_t stage = 0; stage < kPipelineStages; ++stage) {
+      EXPECT_EQ(s.stages[stage].entered, s.stages[stage].left)
+          << PipelineStageName(static_cast<PipelineStage>(stage));
+    }
     bench_.ExpectQuiet();
     std::printf("%llu accepted: %llu ok, %llu failed, %llu cancelled, %llu expired, %llu waits\n",
                 (unsigned long long)s.accepted, (unsigned long long)s.ok,
