@@ -27,7 +27,7 @@ inline bool IsHuggingFacePunctuation(char32_t c) {
 inline bool IsHuggingFaceControl(char32_t c) {
   if (c == '\t' || c == '\n' || c == '\r') return false;
   constexpr CategorySet kSet =
-      kControl | SetOf(GeneralCategory::kFormat) | SetOf(GeneralCategory::kPrivateUse);
+      kControls | SetOf(GeneralCategory::kFormat) | SetOf(GeneralCategory::kPrivateUse);
   return IsIn(c, kSet, UnicodeVersion::k8);
 }
 

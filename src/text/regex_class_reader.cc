@@ -15,9 +15,6 @@ namespace {
 
 constexpr int kMaxClassDepth = 32;
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsAsciiLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-
 }  // namespace
 
 absl::Status RegexClassReader::Error(size_t at, std::string_view what) const {
@@ -52,11 +49,11 @@ absl::StatusOr<char32_t> RegexClassReader::HexCodePoint(size_t digits, size_t at
 }
 
 absl::StatusOr<std::optional<char32_t>> RegexClassReader::EscapedCodePoint() {
-  static constexpr std::pair<char, char> kControls[] = {
+  static constexpr std::pair<char, char> kControlEscapes[] = {
       {'n', '\n'}, {'r', '\r'}, {'t', '\t'}, {'f', '\f'}, {'v', '\v'}, {'a', '\a'}, {'e', 27}};
   const size_t at = pos_;
   const char c = Peek(1);
-  for (const auto& control : kControls) {
+  for (const auto& control : kControlEscapes) {
     if (c != control.first) continue;
     pos_ += 2;
     return std::optional<char32_t>(control.second);

@@ -30,6 +30,9 @@ class RegexClassReader {
   RegexClassReader(std::string_view pattern, RegexFlavor flavor)
       : pattern_(pattern), onig_(flavor == RegexFlavor::kOniguruma), flavor_(flavor) {}
 
+  static bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+  static bool IsAsciiLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
   absl::Status Error(size_t at, std::string_view what) const;
   absl::Status Unimplemented(size_t at, std::string_view what) const;
 

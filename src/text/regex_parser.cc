@@ -18,8 +18,6 @@ namespace {
 constexpr size_t kMaxGroups = 64;
 constexpr size_t kNoAtom = static_cast<size_t>(-1);
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-
 class Parser : private RegexClassReader {
  public:
   Parser(std::string_view pattern, RegexFlavor flavor) : RegexClassReader(pattern, flavor) {}

@@ -17,9 +17,9 @@ struct CategoryName {
 
 constexpr CategoryName kCategoryNames[] = {
     {"cn", "unassigned", kUnassigned},
-    {"lu", "uppercaseletter", kUpper},
-    {"ll", "lowercaseletter", kLower},
-    {"lt", "titlecaseletter", kTitle},
+    {"lu", "uppercaseletter", kUppercase},
+    {"ll", "lowercaseletter", kLowercase},
+    {"lt", "titlecaseletter", kTitlecase},
     {"lm", "modifierletter", kModifier},
     {"lo", "otherletter", kOtherLetter},
     {"lc", "casedletter", kCased},
@@ -49,11 +49,11 @@ constexpr CategoryName kCategoryNames[] = {
     {"zl", "lineseparator", SetOf(GeneralCategory::kLineSeparator)},
     {"zp", "paragraphseparator", SetOf(GeneralCategory::kParagraphSeparator)},
     {"z", "separator", kSeparator},
-    {"cc", "control", kControl},
+    {"cc", "control", kControls},
     {"cf", "format", SetOf(GeneralCategory::kFormat)},
     {"co", "privateuse", SetOf(GeneralCategory::kPrivateUse)},
     {"cs", "surrogate", SetOf(GeneralCategory::kSurrogate)},
-    {"c", "other", kOther},
+    {"c", "other", kOthers},
 };
 
 // The code points whose leaf in a two-stage table satisfies `predicate`. Repeated uniform blocks,
@@ -99,8 +99,8 @@ CodePointSet Alphabetic() {
   return WithRanges(OfCategories(kLetter | SetOf(GeneralCategory::kLetterNumber)),
                     kOtherAlphabetic);
 }
-CodePointSet Lowercase() { return WithRanges(OfCategories(kLower), kOtherLowercase); }
-CodePointSet Uppercase() { return WithRanges(OfCategories(kUpper), kOtherUppercase); }
+CodePointSet Lowercase() { return WithRanges(OfCategories(kLowercase), kOtherLowercase); }
+CodePointSet Uppercase() { return WithRanges(OfCategories(kUppercase), kOtherUppercase); }
 CodePointSet WhiteSpace() {
   return OfClassBytes([](uint8_t c) { return (c & kClassWhiteSpace) != 0; });
 }
@@ -115,7 +115,7 @@ std::optional<CodePointSet> FindCategory(std::string_view name) {
   }
   if (name == "punct") return OfCategories(kPunctuation);
   if (name == "digit") return OfCategories(kDecimal);
-  if (name == "cntrl") return OfCategories(kControl);
+  if (name == "cntrl") return OfCategories(kControls);
   return std::nullopt;
 }
 
@@ -236,15 +236,15 @@ std::optional<CodePointSet> FindPosixClass(std::string_view name, RegexFlavor fl
     set = OfCategories(SetOf(GeneralCategory::kSpaceSeparator));
     set.Add('\t', '\t');
   } else if (name == "cntrl") {
-    set = OfCategories(kControl);
+    set = OfCategories(kControls);
   } else if (name == "digit") {
     set = OfCategories(kDecimal);
   } else if (name == "graph") {
-    rest(kControl | kUnassigned | kSeparator);
+    rest(kControls | kUnassigned | kSeparator);
   } else if (name == "lower") {
     set = Lowercase();
   } else if (name == "print") {
-    rest(kControl | kUnassigned | SetOf(GeneralCategory::kLineSeparator) |
+    rest(kControls | kUnassigned | SetOf(GeneralCategory::kLineSeparator) |
          SetOf(GeneralCategory::kParagraphSeparator));
   } else if (name == "punct") {
     set = OfCategories(kPunctuation | kSymbol);

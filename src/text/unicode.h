@@ -68,13 +68,13 @@ inline constexpr int kGeneralCategoryCount = 30;
 using CategorySet = uint32_t;
 constexpr CategorySet SetOf(GeneralCategory c) { return CategorySet{1} << static_cast<int>(c); }
 inline constexpr CategorySet kUnassigned = SetOf(GeneralCategory::kUnassigned);
-inline constexpr CategorySet kUpper = SetOf(GeneralCategory::kUppercaseLetter);    // \p{Lu}
-inline constexpr CategorySet kLower = SetOf(GeneralCategory::kLowercaseLetter);    // \p{Ll}
-inline constexpr CategorySet kTitle = SetOf(GeneralCategory::kTitlecaseLetter);    // \p{Lt}
-inline constexpr CategorySet kModifier = SetOf(GeneralCategory::kModifierLetter);  // \p{Lm}
-inline constexpr CategorySet kOtherLetter = SetOf(GeneralCategory::kOtherLetter);  // \p{Lo}
-inline constexpr CategorySet kCased = kUpper | kLower | kTitle;                    // \p{LC}
-inline constexpr CategorySet kLetter = kCased | kModifier | kOtherLetter;          // \p{L}
+inline constexpr CategorySet kUppercase = SetOf(GeneralCategory::kUppercaseLetter);  // \p{Lu}
+inline constexpr CategorySet kLowercase = SetOf(GeneralCategory::kLowercaseLetter);  // \p{Ll}
+inline constexpr CategorySet kTitlecase = SetOf(GeneralCategory::kTitlecaseLetter);  // \p{Lt}
+inline constexpr CategorySet kModifier = SetOf(GeneralCategory::kModifierLetter);    // \p{Lm}
+inline constexpr CategorySet kOtherLetter = SetOf(GeneralCategory::kOtherLetter);    // \p{Lo}
+inline constexpr CategorySet kCased = kUppercase | kLowercase | kTitlecase;          // \p{LC}
+inline constexpr CategorySet kLetter = kCased | kModifier | kOtherLetter;            // \p{L}
 inline constexpr CategorySet kNonspacing = SetOf(GeneralCategory::kNonspacingMark);
 inline constexpr CategorySet kMark = kNonspacing | SetOf(GeneralCategory::kSpacingMark) |
                                      SetOf(GeneralCategory::kEnclosingMark);  // \p{M}
@@ -92,10 +92,10 @@ inline constexpr CategorySet kSymbol =
 inline constexpr CategorySet kSeparator = SetOf(GeneralCategory::kSpaceSeparator) |
                                           SetOf(GeneralCategory::kLineSeparator) |
                                           SetOf(GeneralCategory::kParagraphSeparator);  // \p{Z}
-inline constexpr CategorySet kControl = SetOf(GeneralCategory::kControl);
-inline constexpr CategorySet kOther = kUnassigned | kControl | SetOf(GeneralCategory::kFormat) |
-                                      SetOf(GeneralCategory::kSurrogate) |
-                                      SetOf(GeneralCategory::kPrivateUse);  // \p{C}
+inline constexpr CategorySet kControls = SetOf(GeneralCategory::kControl);
+inline constexpr CategorySet kOthers = kUnassigned | kControls | SetOf(GeneralCategory::kFormat) |
+                                       SetOf(GeneralCategory::kSurrogate) |
+                                       SetOf(GeneralCategory::kPrivateUse);  // \p{C}
 
 // One byte per code point, all of it Unicode 16.0: category (5 bits), White_Space, word character
 // of UTS #18 (\w), and whether the category differs in another of the versions below.

@@ -33,8 +33,8 @@ constexpr std::array<uint8_t, 256> MakeSplitBitsTable() {
   for (uint32_t i = 0; i < 256; ++i) {
     const CategorySet category = CategorySet{1} << (i & kClassCategoryMask);
     uint8_t bits = 0;
-    if (category & (kUpper | kTitle)) bits |= kSplitUpper;
-    if (category & kLower) bits |= kSplitLower;
+    if (category & (kUppercase | kTitlecase)) bits |= kSplitUpper;
+    if (category & kLowercase) bits |= kSplitLower;
     if (category & (kModifier | kOtherLetter)) bits |= kSplitOtherLetter;
     if (category & kMark) bits |= kSplitMark;
     if (category & kNumber) bits |= kSplitNumber;

@@ -15,9 +15,9 @@ struct NamedSet {
 };
 
 constexpr NamedSet kNamedSets[] = {
-    {"\\p{Lu}", kUpper},
-    {"\\p{Ll}", kLower},
-    {"\\p{Lt}", kTitle},
+    {"\\p{Lu}", kUppercase},
+    {"\\p{Ll}", kLowercase},
+    {"\\p{Lt}", kTitlecase},
     {"\\p{Lm}", kModifier},
     {"\\p{Lo}", kOtherLetter},
     {"\\p{Mn}", kNonspacing},
@@ -40,7 +40,7 @@ constexpr NamedSet kNamedSets[] = {
     {"\\p{Zs}", SetOf(GeneralCategory::kSpaceSeparator)},
     {"\\p{Zl}", SetOf(GeneralCategory::kLineSeparator)},
     {"\\p{Zp}", SetOf(GeneralCategory::kParagraphSeparator)},
-    {"\\p{Cc}", kControl},
+    {"\\p{Cc}", kControls},
     {"\\p{Cf}", SetOf(GeneralCategory::kFormat)},
     {"\\p{Co}", SetOf(GeneralCategory::kPrivateUse)},
     {"\\p{Cn}", kUnassigned},
@@ -50,7 +50,7 @@ constexpr NamedSet kNamedSets[] = {
     {"\\p{P}", kPunctuation},
     {"\\p{S}", kSymbol},
     {"\\p{Z}", kSeparator},
-    {"\\p{C}", kOther},
+    {"\\p{C}", kOthers},
 };
 
 TEST(Unicode, EveryCategoryIsTheOneOfTiktokenAndOnigurumaForEveryCodePoint) {
