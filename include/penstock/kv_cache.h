@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// KVCache: reuse of K/V between requests that begin alike. The host owns the blocks; the library owns the index of what
-// is in them and decides what goes first.
+// KVCache: reuse of K/V between requests that begin alike. The host owns the blocks; the library
+// owns the index of what is in them and decides what goes first.
 //
 //   PENSTOCK_ASSIGN_OR_RETURN(KVCache cache, KVCache::Create(&blocks, options));
 //   KVRequest request;
-//   request.scope.model = "llama3-8b:kv-f16";  request.tokens = ids;  request.reserve_tokens = max_new_tokens;
+//   request.scope.model = "llama3-8b:kv-f16";
+//   request.tokens = ids;
 //   PENSTOCK_ASSIGN_OR_RETURN(Lease lease, cache.Acquire(request));
 //   model.Prefill(ids, /*from=*/lease.matched_tokens(), lease.blocks());
 //   lease.Commit(ids.size());                     // from now on others can reuse it
@@ -13,16 +14,18 @@
 //   request.tokens = {};
 //   cache.Acquire(request);                       // kInvalidArgument: the prompt is empty
 //
-// Identity. A block stands for (scope, the whole prefix before it, its own tokens, its own extra keys), and every match
-// compares all of that: a hash collision costs time, never correctness.
+// Identity. A block stands for (scope, the whole prefix before it, its own tokens, its own extra
+// keys), and every match compares all of that: a hash collision costs time, never correctness.
 //
-// Life of a block. Reserved under a lease (private) → committed (public, read only) → evicted, once no lease, pin or
-// longer prefix holds it. Nothing uncommitted is ever visible to another request.
+// Life of a block. Reserved under a lease (private) → committed (public, read only) → evicted, once
+// no lease, pin or longer prefix holds it. Nothing uncommitted is ever visible to another request.
 //
-// Cost, one thread, blocks of 16 tokens: a match hashes the prompt before it locks and then compares O(tokens) under a
-// shared lock; a lease holds one counter, whatever its length. Figures: bench/README.md.
+// Cost, one thread, blocks of 16 tokens: a match hashes the prompt before it locks and then
+// compares O(tokens) under a shared lock; a lease holds one counter, whatever its length. Figures:
+// bench/README.md.
 //
-// When not to use it: one conversation at a time on one runtime sequence; that runtime's own KV is already the cache.
+// When not to use it: one conversation at a time on one runtime sequence; that runtime's own KV is
+// already the cache.
 #ifndef PENSTOCK_KV_CACHE_H_
 #define PENSTOCK_KV_CACHE_H_
 
@@ -58,15 +61,17 @@ struct KVCacheOptions {
   std::vector<Retention>
       groups;  // one rule per group of layers; empty = one group that keeps everything
 
-  // Device blocks of each group the cache may hold, cached and leased together. Unset: until the store refuses.
+  // Device blocks of each group the cache may hold, cached and leased together. Unset: until the
+  // store refuses.
   std::optional<size_t> capacity_blocks;
-  // Second tier: evicted blocks move there through BlockStore::Transfer. Unset: evicted blocks are gone.
+  // Second tier: evicted blocks move there through BlockStore::Transfer. Unset: evicted blocks are
+  // gone.
   std::optional<size_t> host_capacity_blocks;
 
   std::function<std::unique_ptr<EvictionPolicy>()> policy;  // unset: NewSessionPolicy()
 
-  // Partial-block reuse: a prompt that leaves a cached block in the middle gets a copy of it, if at least this many
-  // tokens agree. Unset: whole blocks only.
+  // Partial-block reuse: a prompt that leaves a cached block in the middle gets a copy of it, if at
+  // least this many tokens agree. Unset: whole blocks only.
   std::optional<size_t> min_partial_tokens = 1;
   size_t partial_candidates = 16;  // newest continuations of a block that are compared
 
@@ -79,7 +84,8 @@ struct KVCacheOptions {
   absl::Status Validate() const;  // kInvalidArgument names the field
 };
 
-// What Warm did. tokens_prefilled is the price; KVCacheStats::warm_saved_tokens tells later what it brought.
+// What Warm did. tokens_prefilled is the price; KVCacheStats::warm_saved_tokens tells later what it
+// brought.
 struct WarmReport {
   size_t prompts = 0;          // prefilled
   size_t prompts_cached = 0;   // nothing left to compute
@@ -90,11 +96,12 @@ struct WarmReport {
   absl::Status first_error;
 };
 
-// Thread-safe; never calls the host (store, callbacks) with a lock held. Move-only; leases outlive it, the store
-// outlives both.
+// Thread-safe; never calls the host (store, callbacks) with a lock held. Move-only; leases outlive
+// it, the store outlives both.
 class PENSTOCK_EXPORT KVCache {
  public:
-  // kInvalidArgument: `store` is null, an option is out of range, or the policy factory gave nothing.
+  // kInvalidArgument: `store` is null, an option is out of range, or the policy factory gave
+  // nothing.
   static absl::StatusOr<KVCache> Create(BlockStore* store, const KVCacheOptions& options = {});
 
   KVCache(KVCache&&) noexcept;
@@ -104,7 +111,8 @@ class PENSTOCK_EXPORT KVCache {
   // What Acquire would find, without any effect. An invalid request finds nothing. O(tokens).
   Match Peek(const KVRequest& request) const;
 
-  // Matches the longest cached prefix, makes room for the rest (evicting if need be), and holds both.
+  // Matches the longest cached prefix, makes room for the rest (evicting if need be), and holds
+  // both.
   // kInvalidArgument: empty prompt, negative token, extra keys out of order or out of the prompt.
   // kResourceExhausted: no room even after evicting everything that may go; nothing was taken.
   // Other codes: the store's. O(tokens), plus the blocks evicted.
@@ -114,27 +122,30 @@ class PENSTOCK_EXPORT KVCache {
   // kNotFound: nothing of it is cached. kResourceExhausted: max_pinned_fraction would be exceeded.
   absl::StatusOr<PrefixPin> Pin(const KVRequest& request);
 
-  // Runs `prefill` for each prompt, in order, until `token_budget` computed tokens are spent; a prompt that does not fit
-  // into what is left is skipped. `prefill` computes [lease.matched_tokens(), tokens.size()) into lease.blocks(); Warm
-  // commits. Its tokens are counted apart from requests'.
+  // Runs `prefill` for each prompt, in order, until `token_budget` computed tokens are spent; a
+  // prompt that does not fit into what is left is skipped. `prefill` computes
+  // [lease.matched_tokens(), tokens.size()) into lease.blocks(); Warm commits. Its tokens are
+  // counted apart from requests'.
   using PrefillFn =
       absl::AnyInvocable<absl::Status(absl::Span<const TokenId> tokens, Lease& lease)>;
   WarmReport Warm(const Scope& scope, absl::Span<const std::vector<TokenId>> prompts,
                   uint64_t token_budget, PrefillFn prefill);
 
-  // Forgets a scope (its weights changed, its tenant left). Leased blocks stay with their leases, but match no more.
+  // Forgets a scope (its weights changed, its tenant left). Leased blocks stay with their leases,
+  // but match no more.
   // Returns the number of blocks that stopped being cached.
   size_t Drop(const Scope& scope);
 
-  // Evicts until at most `blocks` columns (one block of every group) are allocated on the device, or nothing more may
-  // go. Returns the number evicted. Does not change the capacity.
+  // Evicts until at most `blocks` columns (one block of every group) are allocated on the device,
+  // or nothing more may go. Returns the number evicted. Does not change the capacity.
   size_t Shrink(size_t blocks);
 
   KVCacheStats GetStats() const;
   std::optional<KVScopeStats> GetScopeStats(const Scope& scope) const;
   const KVCacheOptions& options() const;
 
-  // Verifies the whole structure against itself. OK, or kInternal with the first contradiction. O(blocks); for tests.
+  // Verifies the whole structure against itself. OK, or kInternal with the first contradiction.
+  // O(blocks); for tests.
   absl::Status CheckInvariants() const;
 
  private:

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Doubly linked lists over small dense handles; all lists of one HandleLinks share the two link arrays.
+// Doubly linked lists over small dense handles; all lists of one HandleLinks share the two link
+// arrays.
 //
 //   HandleLinks links;
 //   HandleList lru;
 //   links.PushHot(&lru, 7);                       // hot end
 //   links.Remove(&lru, 7);                        // REQUIRES: linked.
 //
-// O(1) each; 8 bytes a handle. A handle is in at most one list. Thread-compatible: const calls may run concurrently,
-// others need external synchronization.
+// O(1) each; 8 bytes a handle. A handle is in at most one list. Thread-compatible: const calls may
+// run concurrently, others need external synchronization.
 #ifndef PENSTOCK_SRC_KV_CACHE_HANDLE_LIST_H_
 #define PENSTOCK_SRC_KV_CACHE_HANDLE_LIST_H_
 

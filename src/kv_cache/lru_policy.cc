@@ -2,9 +2,10 @@
 //
 // Least recently used leaf first, exactly, with one list operation a request.
 //
-// All blocks stand in one list by their own last touch, inner ones too. What reaches the cold end and is not evictable
-// leaves the list: an inner block returns to the cold end when its last child goes (every use of the child was a use of
-// it, so it is exactly as old as that child), a leased one returns to the hot end when its lease ends.
+// All blocks stand in one list by their own last touch, inner ones too. What reaches the cold end
+// and is not evictable leaves the list: an inner block returns to the cold end when its last child
+// goes (every use of the child was a use of it, so it is exactly as old as that child), a leased
+// one returns to the hot end when its lease ends.
 #include <memory>
 
 #include "kv_cache/handle_list.h"

@@ -6,17 +6,18 @@
 //   BlockHandle root = index.AddRoot(root_name);
 //   index.Find(root, name, tokens, extras)        // kNoBlockHandle: not there
 //
-// Description: a node is (parent node, exact tokens, exact extra keys); one open-addressing table maps the 64-bit name of
-// the whole prefix to its node. A probe compares parent and tokens, so equality of the whole prefix follows by induction
-// and a name may collide freely. A parent's handle cannot be used again while it has children, so (parent, tokens) never
-// names a stranger. Match walks down a prompt whose names are known: it prefetches table lines 16 and nodes 8 blocks
-// ahead, which is what makes a flat table faster than a pointer tree.
-// Linear probing, load <= 3/4, backward-shift deletion. When a probe run gets absurdly long the table is rebuilt under new
+// Description: a node is (parent node, exact tokens, exact extra keys); one open-addressing table
+// maps the 64-bit name of the whole prefix to its node. A probe compares parent and tokens, so
+// equality of the whole prefix follows by induction and a name may collide freely. A parent's
+// handle cannot be used again while it has children, so (parent, tokens) never names a stranger.
+// Match walks down a prompt whose names are known: it prefetches table lines 16 and nodes 8 blocks
+// ahead, which is what makes a flat table faster than a pointer tree. Linear probing, load <= 3/4,
+// backward-shift deletion. When a probe run gets absurdly long the table is rebuilt under new
 // random key material (Rekey), at most once per doubling.
-// Complexity: Match O(tokens); Insert and Remove O(1) expected. Memory a block: 48 bytes of node, its tokens, 8 bytes a
-// group, 11 to 21 bytes of table.
-// Thread-compatible: const calls may run concurrently, others need external synchronization. `refs` is atomic, and may
-// be raised under a shared lock.
+// Complexity: Match O(tokens); Insert and Remove O(1) expected. Memory a block: 48 bytes of node,
+// its tokens, 8 bytes a group, 11 to 21 bytes of table.
+// Thread-compatible: const calls may run concurrently, others need external synchronization. `refs`
+// is atomic, and may be raised under a shared lock.
 #ifndef PENSTOCK_SRC_KV_CACHE_PREFIX_INDEX_H_
 #define PENSTOCK_SRC_KV_CACHE_PREFIX_INDEX_H_
 
@@ -62,7 +63,8 @@ class PrefixIndex {
  public:
   PrefixIndex(size_t block_tokens, size_t groups, uint64_t seed, uint64_t hash_mask = ~uint64_t{0});
 
-  // May be called without a lock. Rekey replaces it: names made by another one are void then. Lives as long as the index.
+  // May be called without a lock. Rekey replaces it: names made by another one are void then. Lives
+  // as long as the index.
   const BlockHasher* hasher() const { return hasher_.load(std::memory_order_acquire); }
 
   IndexNode& node(BlockHandle h) { return nodes_[h >> kShift][h & kMask]; }
@@ -80,7 +82,8 @@ class PrefixIndex {
   BlockHandle AddRoot(uint64_t name, uint32_t scope);
   void RemoveRoot(BlockHandle root);  // REQUIRES: no children
 
-  // The child of `parent` with these tokens and keys, any tier. Counts candidates that comparing rejected.
+  // The child of `parent` with these tokens and keys, any tier. Counts candidates that comparing
+  // rejected.
   BlockHandle Find(BlockHandle parent, uint64_t name, const TokenId* tokens,
                    const std::vector<BlockExtra>& extras) const;
 
@@ -94,18 +97,20 @@ class PrefixIndex {
   // Moves a block to another tier; keeps the parent's count of device children.
   void SetTier(BlockHandle block, Tier tier);
 
-  // Walks down from `root` as far as blocks [0, prompt.names.size()) are cached, at most `limit` of them, and appends
-  // their handles to `path`. Stops at blocks that are moving.
+  // Walks down from `root` as far as blocks [0, prompt.names.size()) are cached, at most `limit` of
+  // them, and appends their handles to `path`. Stops at blocks that are moving.
   void Match(BlockHandle root, const PromptBlocks& prompt, size_t limit,
              std::vector<BlockHandle>* path) const;
 
-  // Among the newest `candidates` device children of `parent`: the one that agrees with most of tokens[0, count).
+  // Among the newest `candidates` device children of `parent`: the one that agrees with most of
+  // tokens[0, count).
   // Returns the number of tokens that agree, 0 if none do.
   size_t MatchPartial(BlockHandle parent, const TokenId* tokens, size_t count,
                       const std::vector<BlockExtra>& extras, size_t candidates,
                       BlockHandle* best) const;
 
-  // Gives every node a new name under new key material, rebuilds the table. Roots are named by `root_name`.
+  // Gives every node a new name under new key material, rebuilds the table. Roots are named by
+  // `root_name`.
   void Rekey(uint64_t seed, const std::function<uint64_t(BlockHandle root)>& root_name);
 
   // True when inserts met a probe run so long that the key should be changed.

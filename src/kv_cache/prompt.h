@@ -35,10 +35,12 @@ struct BlockExtra {
 absl::Status ValidatePrompt(absl::Span<const TokenId> tokens,
                             absl::Span<const ExtraKey> extra_keys);
 
-// The keys that overlap tokens [begin, begin + count), relative to begin. Empty keys count where they stand.
+// The keys that overlap tokens [begin, begin + count), relative to begin. Empty keys count where
+// they stand.
 std::vector<BlockExtra> ExtrasOf(absl::Span<const ExtraKey> extra_keys, size_t begin, size_t count);
 
-// The first min(a, b) position at which two lists of keys disagree: the start of the first key that is not in both.
+// The first min(a, b) position at which two lists of keys disagree: the start of the first key that
+// is not in both.
 size_t AgreeingTokens(const std::vector<BlockExtra>& a, const std::vector<BlockExtra>& b,
                       size_t limit);
 
@@ -49,7 +51,8 @@ uint64_t NameBlock(const BlockHasher& hasher, uint64_t parent_name,
                    absl::Span<const TokenId> tokens, const std::vector<BlockExtra>& extras);
 
 struct PromptBlocks {
-  // Names blocks [first_block, tokens.size() / block_tokens), `parent_name` being that of block first_block - 1.
+  // Names blocks [first_block, tokens.size() / block_tokens), `parent_name` being that of block
+  // first_block - 1.
   PromptBlocks(const BlockHasher* hasher_used, uint64_t parent_name,
                absl::Span<const TokenId> tokens, absl::Span<const ExtraKey> extra_keys,
                size_t block_tokens, size_t first_block = 0);

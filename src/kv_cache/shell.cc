@@ -62,7 +62,8 @@ void CacheShell::DropIdleScope(Columns* out) {
   }
 }
 
-// Takes the scope out of sight and removes what nothing holds. Returns the number of blocks out of sight.
+// Takes the scope out of sight and removes what nothing holds. Returns the number of blocks out of
+// sight.
 size_t CacheShell::DropScope(uint32_t id, Columns* out) {
   ScopeState& scope = scopes_[id];
   const uint64_t name = index_.node(scope.root).name;

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// CacheShell: what stands behind KVCache, Lease and PrefixPin. It owns the one lock, and is the only caller of the host.
+// CacheShell: what stands behind KVCache, Lease and PrefixPin. It owns the one lock, and is the
+// only caller of the host.
 //
-// Shape of every operation: hash without a lock → read or change the index under the lock → talk to the store without
-// it. What a thread works on between two locked sections is protected by a reference on a node (leases, copies) or
-// belongs to nobody else (private blocks).
+// Shape of every operation: hash without a lock → read or change the index under the lock → talk to
+// the store without it. What a thread works on between two locked sections is protected by a
+// reference on a node (leases, copies) or belongs to nobody else (private blocks).
 //
-// Accounting: used_[g] counts the device blocks of group g that the store has handed out to us. An eviction that makes
-// room for a reservation passes its count on inside one locked section; a block that is merely given back is subtracted
-// after BlockStore::Free has returned, so that nobody is promised a block the store does not have yet.
+// Accounting: used_[g] counts the device blocks of group g that the store has handed out to us. An
+// eviction that makes room for a reservation passes its count on inside one locked section; a block
+// that is merely given back is subtracted after BlockStore::Free has returned, so that nobody is
+// promised a block the store does not have yet.
 #ifndef PENSTOCK_SRC_KV_CACHE_SHELL_H_
 #define PENSTOCK_SRC_KV_CACHE_SHELL_H_
 

@@ -47,7 +47,8 @@ void CacheShell::Move(LeaseRep* lease, BlockHandle to, size_t blocks) {
   lease->public_blocks = blocks;
 }
 
-// Inserts blocks [first, first + count) of the lease below its anchor; prompt.names[0] is that of block `first`.
+// Inserts blocks [first, first + count) of the lease below its anchor; prompt.names[0] is that of
+// block `first`.
 // Returns how many were there already.
 size_t CacheShell::Publish(LeaseRep* lease, const PromptBlocks& prompt, size_t first, size_t count,
                            absl::Span<const TokenId> tokens) {

@@ -127,7 +127,8 @@ Match CacheShell::Peek(const KVRequest& request) const {
   return match;
 }
 
-// Finds, and holds what it found: one reference on the deepest block (or the scope's root), one on a partial source.
+// Finds, and holds what it found: one reference on the deepest block (or the scope's root), one on
+// a partial source.
 absl::Status CacheShell::Lookup(const KVRequest& request, PromptBlocks* prompt, Found* found,
                                 BlockTable* table, std::vector<BlockHandle>* path) {
   const auto take = [&]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {

@@ -44,7 +44,8 @@ void CacheShell::Unkeep(BlockHandle block, size_t blocks, uint64_t cookie) {
   }
 }
 
-// In a dropped scope: removes `block` and its ancestors as far as nothing holds them, and at last the scope itself.
+// In a dropped scope: removes `block` and its ancestors as far as nothing holds them, and at last
+// the scope itself.
 void CacheShell::Reap(BlockHandle block, Columns* out) {
   const uint32_t id = index_.node(block).scope;
   ScopeState& scope = scopes_[id];
@@ -118,7 +119,8 @@ size_t CacheShell::Evict(size_t columns, Columns* out) {
   return evicted;
 }
 
-// How many blocks could be evicted one after the other: those that are on no held path. O(held blocks).
+// How many blocks could be evicted one after the other: those that are on no held path. O(held
+// blocks).
 size_t CacheShell::Evictable() const {
   std::unordered_set<BlockHandle> held;
   for (const auto& [anchor, count] : anchors_) {
@@ -130,7 +132,8 @@ size_t CacheShell::Evictable() const {
   return index_.blocks() - held.size();
 }
 
-// Books `columns` more blocks of every group; evicts what stands in the way, or nothing at all if that cannot suffice.
+// Books `columns` more blocks of every group; evicts what stands in the way, or nothing at all if
+// that cannot suffice.
 absl::Status CacheShell::MakeRoom(size_t columns, Columns* out) {
   const auto over = [&]() -> size_t {
     if (!options_.capacity_blocks.has_value()) return 0;
@@ -148,7 +151,8 @@ absl::Status CacheShell::MakeRoom(size_t columns, Columns* out) {
                        ", too many are held by leases and pins"));
     }
   }
-  // A column whose groups have holes (windows) frees less than one block of each group: hence the loop.
+  // A column whose groups have holes (windows) frees less than one block of each group: hence the
+  // loop.
   for (size_t needed = over(); needed > 0; needed = over()) {
     Columns victims(groups_.size());
     const size_t evicted = Evict(needed, &victims);
@@ -184,8 +188,8 @@ void CacheShell::FreeColumns(Columns* columns, bool subtract) {
   }
 }
 
-// Fills positions [first, first + columns) of every group's table, all or nothing. Evicts and asks again when the store
-// is full; does not change used_ on balance.
+// Fills positions [first, first + columns) of every group's table, all or nothing. Evicts and asks
+// again when the store is full; does not change used_ on balance.
 absl::Status CacheShell::AllocateColumns(size_t columns, BlockTable* table, size_t first) {
   if (columns == 0) return absl::OkStatus();
   for (int attempt = 0;; ++attempt) {

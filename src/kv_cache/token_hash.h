@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Names of blocks for the hash table: a keyed digest of a block's tokens, chained with the parent's name.
+// Names of blocks for the hash table: a keyed digest of a block's tokens, chained with the parent's
+// name.
 //
 //   BlockHasher hasher(random_seed);
 //   uint64_t name = hasher.Root(scope);
 //   for (block : prompt) name = hasher.Chain(name, hasher.Digest(block.data(), block.size()));
 //
-// Digests do not depend on the parent, so the processor works on several at once; a chain step is one multiplication.
-// All key material is random per process. Two prefixes with one name cost a comparison, never a wrong answer: whoever
-// finds a name compares tokens. Multiply-and-fold as in wyhash, with secret keys on every word.
-// Immutable; safe to share.
+// Digests do not depend on the parent, so the processor works on several at once; a chain step is
+// one multiplication. All key material is random per process. Two prefixes with one name cost a
+// comparison, never a wrong answer: whoever finds a name compares tokens. Multiply-and-fold as in
+// wyhash, with secret keys on every word. Immutable; safe to share.
 #ifndef PENSTOCK_SRC_KV_CACHE_TOKEN_HASH_H_
 #define PENSTOCK_SRC_KV_CACHE_TOKEN_HASH_H_
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Random programs against the map model: every answer equal, every invariant after every step, and every byte of K/V that
-// a lease may read equal to what computing it would have given.
+// Random programs against the map model: every answer equal, every invariant after every step, and
+// every byte of K/V that a lease may read equal to what computing it would have given.
 #include <algorithm>
 #include <list>
 #include <random>

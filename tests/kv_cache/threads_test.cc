@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Many threads, one small cache: what a lease may read is always what was computed for exactly that prefix.
+// Many threads, one small cache: what a lease may read is always what was computed for exactly that
+// prefix.
 #include <atomic>
 #include <random>
 #include <thread>

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A store that fails when told to, and that knows whether every block was allocated and freed exactly once.
+// A store that fails when told to, and that knows whether every block was allocated and freed
+// exactly once.
 //
 //   FaultyBlockStore store(memory.get());
-//   store.FailCall(3, absl::UnavailableError("cable pulled"));   // the third Allocate, Copy or Transfer from now on
+//   // the third Allocate, Copy or Transfer from now on
+//   store.FailCall(3, absl::UnavailableError("cable pulled"));
 #ifndef PENSTOCK_TESTS_SUPPORT_FAULTY_BLOCK_STORE_H_
 #define PENSTOCK_TESTS_SUPPORT_FAULTY_BLOCK_STORE_H_
 

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The prefix cache as a map from whole prefixes to timestamps: slow, obviously right. No hashes, no handles, no lists.
+// The prefix cache as a map from whole prefixes to timestamps: slow, obviously right. No hashes, no
+// handles, no lists.
 //
 //   KVModel model(/*block_tokens=*/4, /*capacity=*/16);
-//   std::optional<KVModelLease> lease = model.Acquire(scope, tokens, extras, reserve);   // nullopt: no room
+//   // nullopt: no room
+//   std::optional<KVModelLease> lease = model.Acquire(scope, tokens, extras, reserve);
 //   model.Commit(&*lease, tokens.size());
 //
-// A node's key spells the scope's generation, every block's tokens and every block's extra keys. Least recently used
-// leaf first: each use stamps all nodes of its path; the victim is the oldest node without children that is on no held
-// path.
+// A node's key spells the scope's generation, every block's tokens and every block's extra keys.
+// Least recently used leaf first: each use stamps all nodes of its path; the victim is the oldest
+// node without children that is on no held path.
 #ifndef PENSTOCK_TESTS_SUPPORT_KV_MODEL_H_
 #define PENSTOCK_TESTS_SUPPORT_KV_MODEL_H_
 
@@ -255,7 +257,8 @@ class KVModel {
                size_t limit) const {
     size_t agree = 0;
     while (agree < limit) {
-      // The block's spelling up to agree + 1 tokens must be the prompt's, and no key that differs may start there.
+      // The block's spelling up to agree + 1 tokens must be the prompt's, and no key that differs
+      // may start there.
       const std::string mine = Spell(lease.tokens, begin, agree + 1, {});
       const std::string body = mine.substr(0, mine.size() - 1);
       if (block.compare(0, body.size(), body) != 0) break;

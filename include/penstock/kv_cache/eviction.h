@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// EvictionPolicy: which cached block goes first. Pick a built-in one, or write your own; correctness never depends on it.
+// EvictionPolicy: which cached block goes first. Pick a built-in one, or write your own;
+// correctness never depends on it.
 //
 //   KVCacheOptions options;
 //   options.policy = [] { return NewLruPolicy(); };
-//   options.policy = [] { return NewSessionPolicy(); };      // learns from conversations; takes the request's hints
+//   // learns from conversations; takes the request's hints
+//   options.policy = [] { return NewSessionPolicy(); };
 //   options.policy = [] { return std::make_unique<MyPolicy>(); };
 //   options.policy = [] { return nullptr; };                 // KVCache::Create: kInvalidArgument
 //
-// The cache evicts leaves only: a block goes after all blocks that continue it. A request touches a whole path, so the
-// policy hears of the deepest block alone, and a block inherits the recency of the children that were evicted before it:
-// the same order as touching every block of the path, at one notification a request.
+// The cache evicts leaves only: a block goes after all blocks that continue it. A request touches a
+// whole path, so the policy hears of the deepest block alone, and a block inherits the recency of
+// the children that were evicted before it: the same order as touching every block of the path, at
+// one notification a request.
 #ifndef PENSTOCK_KV_CACHE_EVICTION_H_
 #define PENSTOCK_KV_CACHE_EVICTION_H_
 
@@ -25,7 +28,8 @@
 
 namespace penstock {
 
-// A cached block, by a small dense number that is used again after OnRemove. One handle covers all groups.
+// A cached block, by a small dense number that is used again after OnRemove. One handle covers all
+// groups.
 using BlockHandle = uint32_t;
 constexpr BlockHandle kNoBlockHandle = UINT32_MAX;
 
@@ -40,24 +44,26 @@ class EvictionView {
 // A request as a policy sees it.
 struct PolicyRequest {
   MonoTime now;
-  // One keyed 64-bit name for every full block of the prompt, first to last; the same for the same prefix while the
-  // process lives, so that a policy can remember blocks that are gone (ghosts). Rarely equal for different prefixes:
-  // good for statistics only.
+  // One keyed 64-bit name for every full block of the prompt, first to last; the same for the same
+  // prefix while the process lives, so that a policy can remember blocks that are gone (ghosts).
+  // Rarely equal for different prefixes: good for statistics only.
   absl::Span<const uint64_t> path;
   size_t cached_blocks = 0;  // how many of them are cached
   const ReuseHint& hint;
 };
 
-// Open: built-ins below, or a host's own. Calls are serialized by the cache, so an implementation needs no lock; it must
-// not call the cache. Deterministic: the same calls give the same victims.
+// Open: built-ins below, or a host's own. Calls are serialized by the cache, so an implementation
+// needs no lock; it must not call the cache. Deterministic: the same calls give the same victims.
 class EvictionPolicy {
  public:
   virtual ~EvictionPolicy() = default;
 
-  // A request arrived and matched. The result is handed back with every block it inserts or touches.
+  // A request arrived and matched. The result is handed back with every block it inserts or
+  // touches.
   virtual uint64_t OnRequest(const PolicyRequest& request) = 0;
 
-  // `block` became cached, by the request that got `cookie`. `parent` is kNoBlockHandle for a first block.
+  // `block` became cached, by the request that got `cookie`. `parent` is kNoBlockHandle for a first
+  // block.
   virtual void OnInsert(BlockHandle block, BlockHandle parent, uint64_t name, uint64_t cookie,
                         MonoTime now) = 0;
 
@@ -67,11 +73,12 @@ class EvictionPolicy {
   // `child`, the last cached continuation of `block`, is being removed.
   virtual void OnLeaf(BlockHandle block, BlockHandle child) = 0;
 
-  // The block to evict now, with view.evictable() true; kNoBlockHandle if there is none. A block that was passed over as
-  // not evictable may be forgotten until OnTouch or OnLeaf names it again.
+  // The block to evict now, with view.evictable() true; kNoBlockHandle if there is none. A block
+  // that was passed over as not evictable may be forgotten until OnTouch or OnLeaf names it again.
   virtual BlockHandle PickVictim(const EvictionView& view, MonoTime now) = 0;
 
-  // `block` is gone. `evicted`: this policy's choice; otherwise dropped, invalidated or moved on for another reason.
+  // `block` is gone. `evicted`: this policy's choice; otherwise dropped, invalidated or moved on
+  // for another reason.
   virtual void OnRemove(BlockHandle block, bool evicted) = 0;
 };
 
@@ -84,9 +91,10 @@ struct SessionPolicyOptions {
   bool use_hints = true;        // p_reuse, expected_gap, ttl, priority
 };
 
-// Learns, for each kind of block (turn of its conversation, hinted probability), how likely and how soon it comes back,
-// counting evicted blocks too, and evicts the kind that earns least per second of residence; LRU within a kind. The
-// default. O(kinds) a victim, kinds <= 32; about 40 bytes a block, and the ghosts.
+// Learns, for each kind of block (turn of its conversation, hinted probability), how likely and how
+// soon it comes back, counting evicted blocks too, and evicts the kind that earns least per second
+// of residence; LRU within a kind. The default. O(kinds) a victim, kinds <= 32; about 40 bytes a
+// block, and the ghosts.
 PENSTOCK_EXPORT std::unique_ptr<EvictionPolicy> NewSessionPolicy(
     const SessionPolicyOptions& options = SessionPolicyOptions());
 

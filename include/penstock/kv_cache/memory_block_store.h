@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// MemoryBlockStore: blocks of float K/V in host memory; what tests, examples and small CPU runtimes use.
+// MemoryBlockStore: blocks of float K/V in host memory; what tests, examples and small CPU runtimes
+// use.
 //
 //   MemoryBlockStoreOptions options;
 //   options.layers = 4;  options.kv_floats_per_token = 64;  options.capacity_blocks = 1024;
-//   PENSTOCK_ASSIGN_OR_RETURN(std::unique_ptr<MemoryBlockStore> store, MemoryBlockStore::Create(options));
-//   absl::Span<float> k = store->Keys(lease.blocks()[i], layer);     // float [block_tokens, kv_floats_per_token]
+//   PENSTOCK_ASSIGN_OR_RETURN(std::unique_ptr<MemoryBlockStore> store,
+//       MemoryBlockStore::Create(options));
+//   // float [block_tokens, kv_floats_per_token]
+//   absl::Span<float> k = store->Keys(lease.blocks()[i], layer);
 //
 //   options.layers = 0;
-//   MemoryBlockStore::Create(options);            // kInvalidArgument: layers is 0, expected at least 1
+//   // kInvalidArgument: layers is 0, expected at least 1
+//   MemoryBlockStore::Create(options);
 //
 // SequenceView makes of it the classic `struct KVCache { keys, values; seq_len; append }`.
 #ifndef PENSTOCK_KV_CACHE_MEMORY_BLOCK_STORE_H_
@@ -41,8 +45,9 @@ struct MemoryBlockStoreOptions {
   absl::Status Validate() const;
 };
 
-// Memory is taken from the system at a block's first use and kept. Blocks are handed out lowest number first, so that
-// runs are repeatable. Transfers finish inside the call. Thread-safe: different blocks may be read and written at once.
+// Memory is taken from the system at a block's first use and kept. Blocks are handed out lowest
+// number first, so that runs are repeatable. Transfers finish inside the call. Thread-safe:
+// different blocks may be read and written at once.
 class PENSTOCK_EXPORT MemoryBlockStore final : public BlockStore {
  public:
   static absl::StatusOr<std::unique_ptr<MemoryBlockStore>> Create(
@@ -55,7 +60,8 @@ class PENSTOCK_EXPORT MemoryBlockStore final : public BlockStore {
   void Transfer(absl::Span<const BlockCopy> copies, Done done) override;
   size_t BytesPerBlock(GroupId group, Tier tier) const override;
 
-  // float [block_tokens, kv_floats_per_token], row-major. Ids differ between groups and tiers, so the id says it all.
+  // float [block_tokens, kv_floats_per_token], row-major. Ids differ between groups and tiers, so
+  // the id says it all.
   // REQUIRES: the block is allocated; layer < layers.
   absl::Span<float> Keys(BlockId block, size_t layer);
   absl::Span<float> Values(BlockId block, size_t layer);
@@ -69,9 +75,9 @@ class PENSTOCK_EXPORT MemoryBlockStore final : public BlockStore {
   std::unique_ptr<Rep> rep_;
 };
 
-// One sequence's K/V as a growing array of rows: keys(layer, position), values(layer, position), seq_len(), Append.
-// Borrows the store and a block table (a lease's); valid until either changes. Thread-compatible: const calls may run
-// concurrently, others need external synchronization.
+// One sequence's K/V as a growing array of rows: keys(layer, position), values(layer, position),
+// seq_len(), Append. Borrows the store and a block table (a lease's); valid until either changes.
+// Thread-compatible: const calls may run concurrently, others need external synchronization.
 class PENSTOCK_EXPORT SequenceView {
  public:
   // REQUIRES: seq_len <= blocks.size() * block_tokens.
@@ -85,7 +91,8 @@ class PENSTOCK_EXPORT SequenceView {
   absl::Span<const float> values(size_t layer, size_t position) const;
 
   // Writes position seq_len() and grows by one. k, v: float [layers, kv_floats_per_token].
-  // kInvalidArgument: wrong sizes. kResourceExhausted: seq_len() == capacity(): Lease::Reserve first.
+  // kInvalidArgument: wrong sizes. kResourceExhausted: seq_len() == capacity(): Lease::Reserve
+  // first.
   absl::Status Append(absl::Span<const float> k, absl::Span<const float> v);
 
  private:

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a request tells the cache: whose prefix, which tokens, what else they depend on, and how likely it comes back.
+// What a request tells the cache: whose prefix, which tokens, what else they depend on, and how
+// likely it comes back.
 //
 //   KVRequest request;
-//   request.scope.model = "llama3-8b:q8:rope500k:kv-f16";    // anything that changes K/V belongs into the scope
-//   request.scope.tenant = tenant_of_connection;             // set by the server, never by the end client
+//   // anything that changes K/V belongs into the scope
+//   request.scope.model = "llama3-8b:q8:rope500k:kv-f16";
+//   // set by the server, never by the end client
+//   request.scope.tenant = tenant_of_connection;
 //   request.tokens = prompt_ids;                             // borrowed for the call
 //   request.hint.p_reuse = 0.8;                              // "a follow-up turn is likely"
 //   cache.Acquire(request);
-//   request.extra_keys = {{900, 200, sha}};                  // past tokens.size(): kInvalidArgument
+//   // past tokens.size(): kInvalidArgument
+//   request.extra_keys = {{900, 200, sha}};
 #ifndef PENSTOCK_KV_CACHE_REQUEST_H_
 #define PENSTOCK_KV_CACHE_REQUEST_H_
 
@@ -24,13 +28,15 @@
 
 namespace penstock {
 
-// Nothing is ever shared between two scopes that differ in any field, and no call reports another scope's hits.
+// Nothing is ever shared between two scopes that differ in any field, and no call reports another
+// scope's hits.
 struct Scope {
   std::string model;    // fingerprint of weights, K/V type, rope, layout: the host's
   std::string adapter;  // LoRA names and scales
   std::string tenant;   // who may share; empty = everyone who says empty
-  // Empty: exact K/V. Otherwise the name of the approximation that made it (a retention rule the model was not built
-  // for, a shifted window): approximate results live in scopes of their own, so no exact request can hit them.
+  // Empty: exact K/V. Otherwise the name of the approximation that made it (a retention rule the
+  // model was not built for, a shifted window): approximate results live in scopes of their own, so
+  // no exact request can hit them.
   std::string approximation;
 
   friend bool operator==(const Scope& a, const Scope& b) {
@@ -39,16 +45,17 @@ struct Scope {
   }
 };
 
-// K/V of tokens [token_offset, token_offset + token_len) depend on more than their ids: an image, audio, an embedding.
-// `content` is a digest of it, compared in full. Blocks that overlap the range match only if every such key agrees.
+// K/V of tokens [token_offset, token_offset + token_len) depend on more than their ids: an image,
+// audio, an embedding. `content` is a digest of it, compared in full. Blocks that overlap the range
+// match only if every such key agrees.
 struct ExtraKey {
   size_t token_offset = 0;
   size_t token_len = 0;
   std::array<uint8_t, 32> content{};
 };
 
-// What the host knows about the future; every field optional, none affects correctness. Policies use what they can:
-// see penstock/kv_cache/eviction.h.
+// What the host knows about the future; every field optional, none affects correctness. Policies
+// use what they can: see penstock/kv_cache/eviction.h.
 struct ReuseHint {
   std::optional<double> p_reuse;  // probability that this prefix is asked for again, 0 .. 1
   std::optional<absl::Duration> expected_gap;  // until then

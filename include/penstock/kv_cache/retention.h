@@ -3,10 +3,12 @@
 // Which K/V a group of layers keeps of a long sequence.
 //
 //   KVCacheOptions options;
-//   options.groups = {Retention::Full(), Retention::SinkWindow(0, 4096)};   // e.g. a model with sliding-window layers
+//   // e.g. a model with sliding-window layers
+//   options.groups = {Retention::Full(), Retention::SinkWindow(0, 4096)};
 //
 //   Retention bad = Retention::SinkWindow(16, 0);
-//   bad.Validate();                               // kInvalidArgument: window_tokens is 0, expected at least 1
+//   // kInvalidArgument: window_tokens is 0, expected at least 1
+//   bad.Validate();
 #ifndef PENSTOCK_KV_CACHE_RETENTION_H_
 #define PENSTOCK_KV_CACHE_RETENTION_H_
 
@@ -18,9 +20,9 @@
 
 namespace penstock {
 
-// A rule for one group. A match of L tokens needs of a window group only [0, sink) and [L - window, L).
-// Exact when the group's layers attend that way by construction. Otherwise an approximation: then name it in
-// Scope::approximation, so that exact requests never see its results.
+// A rule for one group. A match of L tokens needs of a window group only [0, sink) and [L - window,
+// L). Exact when the group's layers attend that way by construction. Otherwise an approximation:
+// then name it in Scope::approximation, so that exact requests never see its results.
 struct PENSTOCK_EXPORT Retention {
   enum class Kind : uint8_t { kFull, kSinkWindow };
 

@@ -4,7 +4,8 @@
 //
 //   KVCacheStats s = cache.GetStats();
 //   double hit_rate = double(s.total.hit_tokens) / double(s.total.requested_tokens);
-//   std::optional<KVScopeStats> mine = cache.GetScopeStats(scope);   // std::nullopt: never seen, or dropped
+//   // std::nullopt: never seen, or dropped
+//   std::optional<KVScopeStats> mine = cache.GetScopeStats(scope);
 //
 // Counters of warm-up are kept apart, so that it never flatters the hit rate.
 #ifndef PENSTOCK_KV_CACHE_STATS_H_
