@@ -239,7 +239,8 @@ absl::StatusOr<Lease> CacheShell::Acquire(const KVRequest& request, bool warming
     WriterLock lock(mu_);
     Keep(found.anchor, found.blocks);
     if (found.partial != kNoBlockHandle) Keep(found.partial, found.blocks + 1);
-    const PolicyRequest view{clock_->Now(), prompt.names, found.blocks, request.hint};
+    const BlockHandle deepest = found.blocks == 0 ? kNoBlockHandle : found.anchor;
+    const PolicyRequest view{clock_->Now(), prompt.names, found.blocks, deepest, request.hint};
     lease->cookie = policy_->OnRequest(view);
     room = MakeRoom(total - found.blocks, &victims);
     if (room.ok()) {

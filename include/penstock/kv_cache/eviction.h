@@ -49,6 +49,7 @@ struct PolicyRequest {
   // Rarely equal for different prefixes: good for statistics only.
   absl::Span<const uint64_t> path;
   size_t cached_blocks = 0;  // how many of them are cached
+  BlockHandle deepest = kNoBlockHandle;  // the last of these
   const ReuseHint& hint;
 };
 
