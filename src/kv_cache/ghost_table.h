@@ -20,7 +20,7 @@ namespace penstock::internal {
 
 struct GhostEntry {
   uint64_t name = 0;
-  uint32_t last = 0;  // milliseconds
+  uint32_t last = 0;    // milliseconds
   uint16_t length = 0;  // blocks of the request that used it last
   uint8_t turn = 0;
   uint8_t kind = 0;

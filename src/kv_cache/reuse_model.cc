@@ -7,8 +7,16 @@
 namespace penstock::internal {
 namespace {
 
-constexpr double kFade = 0.98;        // per Refresh
-constexpr double kPriorStarts = 20;   // what the other kinds weigh against a kind's own observations
+constexpr double kFade = 0.98;       // per Refresh
+constexpr double kPriorStarts = 20;  // what the other kinds weigh against a kind's own observations
+
+std::array<double, ReuseModel::kBins> Smooth(const std::array<double, ReuseModel::kBins>& x) {
+  std::array<double, ReuseModel::kBins> y;
+  for (size_t i = 0; i < x.size(); ++i) {
+    y[i] = x[i] / 2 + (x[i == 0 ? 0 : i - 1] + x[i + 1 == x.size() ? i : i + 1]) / 4;
+  }
+  return y;
+}
 
 }  // namespace
 
@@ -27,10 +35,8 @@ size_t ReuseModel::AddKind(std::optional<double> p_reuse, std::optional<double> 
 }
 
 void ReuseModel::Refresh() {
-  for (Counts* c : {&all_}) {
-    c->starts *= kFade;
-    for (double& n : c->reuses) n *= kFade;
-  }
+  all_.starts *= kFade;
+  for (double& n : all_.reuses) n *= kFade;
   for (Counts& c : kinds_) {
     c.starts *= kFade;
     for (double& n : c.reuses) n *= kFade;
@@ -57,10 +63,13 @@ void ReuseModel::SetWorth(Counts* kind) const {
       total += shape[i];
     }
   }
+  const std::array<double, kBins> own =
+      Smooth(kind->reuses);  // few observations leave gaps between bins
+  shape = Smooth(shape);
   std::array<double, kBins> mass;
   double sum = 0;
   for (size_t i = 0; i < kBins; ++i) {
-    mass[i] = (kind->reuses[i] + kPriorStarts * p_prior * shape[i] / total) / (kind->starts + kPriorStarts);
+    mass[i] = (own[i] + kPriorStarts * p_prior * shape[i] / total) / (kind->starts + kPriorStarts);
     sum += mass[i];
   }
   if (sum > 0.995) {  // more reuses than starts: a start was reused more than once

@@ -40,7 +40,11 @@ using internal::ReuseModel;
 using internal::ShadowLru;
 
 constexpr size_t kKinds = 192;
-constexpr size_t kSharedKinds = 3;  // the first kinds: blocks where conversations part, by how often
+constexpr size_t kSharedKinds =
+    3;  // the first kinds: blocks where conversations part, by how often
+
+// A small cache would forget before the next turn comes; 64 Ki ghosts are 1.5 MB.
+constexpr size_t kFewestGhosts = 65536;
 
 uint64_t Cookie(const GhostEntry& e) {
   return static_cast<uint64_t>(e.kind) | static_cast<uint64_t>(e.turn) << 8 |
@@ -49,8 +53,7 @@ uint64_t Cookie(const GhostEntry& e) {
 
 class SessionPolicy final : public EvictionPolicy {
  public:
-  explicit SessionPolicy(const SessionPolicyOptions& options)
-      : options_(options), kinds_(kKinds) {
+  explicit SessionPolicy(const SessionPolicyOptions& options) : options_(options), kinds_(kKinds) {
     for (size_t i = 0; i < kSharedKinds; ++i) model_.AddKind(std::nullopt, std::nullopt);
     used_kinds_ = kSharedKinds;
   }
@@ -80,12 +83,14 @@ class SessionPolicy final : public EvictionPolicy {
         MarkShared(last, request.deepest, now);
       }
     }
-    mine.kind = KindOf(mine.turn, request.hint);
+    mean_fresh_ += (static_cast<double>(request.path.size() - known) - mean_fresh_) / 256;
+    mine.kind = KindOf(mine.turn, request.path.size() - known, request.hint);
     model_.AddStart(KindModel(mine.kind));
     return Cookie(mine);
   }
 
-  void OnInsert(BlockHandle block, BlockHandle, uint64_t name, uint64_t cookie, MonoTime now) override {
+  void OnInsert(BlockHandle block, BlockHandle, uint64_t name, uint64_t cookie,
+                MonoTime now) override {
     if (block >= blocks_.size()) blocks_.resize(block + 1);
     Block& b = blocks_[block];
     b.entry = FromCookie(cookie);
@@ -100,10 +105,12 @@ class SessionPolicy final : public EvictionPolicy {
     Block& b = blocks_[block];
     Unlink(block);
     b.entry.last = Millis(now);
-    if (b.entry.kind >= kSharedKinds && cookie != 0) {
+    const GhostEntry request = FromCookie(cookie);
+    if (b.entry.kind >= kSharedKinds && cookie != 0 &&
+        Worth(request.kind, 0) >= Worth(b.entry.kind, 0)) {
       const uint64_t name = b.entry.name;
       const uint32_t last = b.entry.last;
-      b.entry = FromCookie(cookie);
+      b.entry = request;
       b.entry.name = name;
       b.entry.last = last;
     }
@@ -113,15 +120,17 @@ class SessionPolicy final : public EvictionPolicy {
   void OnLeaf(BlockHandle block, BlockHandle child) override {
     Block& b = blocks_[block];
     const Block& c = blocks_[child];
-    if (b.entry.kind < kSharedKinds) {  // worth what it was found to be worth, whatever hung below it
-      if (!links_.linked(block)) {
-        const HandleList& list = kinds_[b.entry.kind].list;
-        const bool hot = list.hot != kNoBlockHandle && blocks_[list.hot].entry.last <= b.entry.last;
-        Link(block, hot);
-      }
+    if (b.entry.kind <
+        kSharedKinds) {  // worth what it was found to be worth, whatever hung below it
+      if (!links_.linked(block)) LinkByAge(block);
       return;
     }
     if (b.entry.last > c.entry.last && links_.linked(block)) return;
+    if (Worth(b.entry.kind, latest_ - b.entry.last) > Worth(c.entry.kind, latest_ - c.entry.last)) {
+      if (!links_.linked(block))
+        LinkByAge(block);  // the end of an earlier turn, from which it may go on elsewhere
+      return;
+    }
     Unlink(block);
     b.entry.kind = c.entry.kind;
     b.entry.turn = c.entry.turn;
@@ -157,7 +166,9 @@ class SessionPolicy final : public EvictionPolicy {
   void OnRemove(BlockHandle block, bool evicted) override {
     Unlink(block);
     --count_;
-    if (evicted) ghosts_.Insert(blocks_[block].entry, options_.ghosts_per_block * (count_ + 1));
+    if (evicted)
+      ghosts_.Insert(blocks_[block].entry,
+                     std::max(kFewestGhosts, options_.ghosts_per_block * (count_ + 1)));
   }
 
  private:
@@ -200,17 +211,24 @@ class SessionPolicy final : public EvictionPolicy {
   }
 
   // The kind of a turn and its hints; kinds are made on demand, and the plain one serves when there are too many.
-  uint8_t KindOf(uint8_t turn, const ReuseHint& hint) {
-    const uint64_t turns = std::min<uint64_t>(turn, 5);
+  uint8_t KindOf(uint8_t turn, size_t fresh, const ReuseHint& hint) {
+    // How much a request adds, against the running mean: a follow-up that adds little is chat, one that adds a
+    // document is not. Relative, so that the size of a block does not matter.
+    const double added = static_cast<double>(fresh) / mean_fresh_;
+    const uint64_t size = added < 1.0 / 6 ? 0 : added < 2.0 / 3 ? 1 : added < 2 ? 2 : 3;
+    const uint64_t turns = std::min<uint64_t>(turn, 4) + 5 * size;
     uint64_t p = 0, gap = 0, ttl = 0;
     int priority = 0;
     if (options_.use_hints) {
-      if (hint.p_reuse.has_value()) p = 1 + static_cast<uint64_t>(std::clamp(*hint.p_reuse, 0.0, 1.0) * 5.999);
-      if (hint.expected_gap.has_value()) gap = 1 + Log2(absl::ToInt64Seconds(*hint.expected_gap)) / 2;
+      if (hint.p_reuse.has_value())
+        p = 1 + static_cast<uint64_t>(std::clamp(*hint.p_reuse, 0.0, 1.0) * 5.999);
+      if (hint.expected_gap.has_value())
+        gap = 1 + Log2(absl::ToInt64Seconds(*hint.expected_gap)) / 2;
       if (hint.ttl.has_value()) ttl = 1 + Log2(absl::ToInt64Seconds(*hint.ttl));
       priority = std::clamp(hint.priority, -128, 127);
     }
-    const uint64_t key = 1 | turns << 1 | p << 8 | gap << 12 | ttl << 18 | static_cast<uint64_t>(priority + 128) << 26;
+    const uint64_t key = 1 | turns << 1 | p << 8 | gap << 12 | ttl << 18 |
+                         static_cast<uint64_t>(priority + 128) << 26;
     for (size_t k = kSharedKinds; k < used_kinds_; ++k) {
       if (kinds_[k].key == key) return static_cast<uint8_t>(k);
     }
@@ -218,8 +236,11 @@ class SessionPolicy final : public EvictionPolicy {
     Kind& kind = kinds_[used_kinds_];
     kind.key = key;
     kind.priority = priority;
-    if (ttl != 0) kind.ttl_ms = static_cast<uint32_t>(std::min<int64_t>(absl::ToInt64Milliseconds(*hint.ttl), UINT32_MAX - 1));
-    const uint64_t statistics = key & ((uint64_t{1} << 18) - 1);  // ttl and priority change the worth, not the odds
+    if (ttl != 0)
+      kind.ttl_ms = static_cast<uint32_t>(
+          std::min<int64_t>(absl::ToInt64Milliseconds(*hint.ttl), UINT32_MAX - 1));
+    const uint64_t statistics =
+        key & ((uint64_t{1} << 18) - 1);  // ttl and priority change the worth, not the odds
     for (size_t k = kSharedKinds; k < used_kinds_; ++k) {
       if ((kinds_[k].key & ((uint64_t{1} << 18) - 1)) == statistics) {
         kind.model = kinds_[k].model;
@@ -242,7 +263,8 @@ class SessionPolicy final : public EvictionPolicy {
   void MarkShared(GhostEntry* at, BlockHandle handle, uint32_t now) {
     const bool cached = handle != kNoBlockHandle && at == &blocks_[handle].entry;
     if (cached) Unlink(handle);
-    at->kind = static_cast<uint8_t>(at->kind < kSharedKinds ? std::min<size_t>(at->kind + 1u, kSharedKinds - 1) : 0);
+    at->kind = static_cast<uint8_t>(
+        at->kind < kSharedKinds ? std::min<size_t>(at->kind + 1u, kSharedKinds - 1) : 0);
     at->last = now;
     model_.AddStart(at->kind);
     if (cached) Link(handle, true);
@@ -251,6 +273,11 @@ class SessionPolicy final : public EvictionPolicy {
   void Link(BlockHandle block, bool hot) {
     HandleList* list = &kinds_[blocks_[block].entry.kind].list;
     hot ? links_.PushHot(list, block) : links_.PushCold(list, block);
+  }
+  void LinkByAge(BlockHandle block) {
+    const HandleList& list = kinds_[blocks_[block].entry.kind].list;
+    Link(block,
+         list.hot != kNoBlockHandle && blocks_[list.hot].entry.last <= blocks_[block].entry.last);
   }
   void Unlink(BlockHandle block) {
     if (links_.linked(block)) links_.Remove(&kinds_[blocks_[block].entry.kind].list, block);
@@ -266,6 +293,7 @@ class SessionPolicy final : public EvictionPolicy {
   ShadowLru guard_;
   size_t count_ = 0;
   uint64_t requests_ = 0;
+  double mean_fresh_ = 8;
   bool started_ = false;
   int64_t epoch_ = 0;
   uint32_t latest_ = 0;
