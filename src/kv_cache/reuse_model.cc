@@ -26,8 +26,10 @@ double ReuseModel::BinBegin(size_t bin) {
   return (bin - 1) % 2 == 0 ? octave : octave * 1.5;
 }
 
-size_t ReuseModel::AddKind(std::optional<double> p_reuse, std::optional<double> gap_seconds) {
+size_t ReuseModel::AddKind(double odds, std::optional<double> p_reuse,
+                           std::optional<double> gap_seconds) {
   kinds_.emplace_back();
+  kinds_.back().odds = odds;
   kinds_.back().p_reuse = p_reuse;
   kinds_.back().gap_seconds = gap_seconds;
   SetWorth(&kinds_.back());
@@ -54,7 +56,8 @@ void ReuseModel::SetWorth(Counts* kind) const {
     total += shape[i];
   }
   const double p_all = std::clamp((total - 1) / std::max(all_.starts, 1.0), 0.05, 0.95);
-  double p_prior = kind->p_reuse.has_value() ? std::clamp(*kind->p_reuse, 0.01, 0.99) : p_all;
+  double p_prior = kind->p_reuse.has_value() ? std::clamp(*kind->p_reuse, 0.01, 0.99)
+                                             : std::clamp(p_all * kind->odds, 0.02, 0.98);
   if (kind->gap_seconds.has_value()) {
     total = 0;
     for (size_t i = 0; i < kBins; ++i) {

@@ -4,7 +4,7 @@
 // for a while.
 //
 //   ReuseModel model;
-//   size_t kind = model.AddKind(/*p_reuse=*/std::nullopt, /*gap_seconds=*/std::nullopt);
+//   size_t kind = model.AddKind(/*odds=*/1.5, /*p_reuse=*/std::nullopt, /*gap_seconds=*/std::nullopt);
 //   model.AddStart(kind);  model.AddReuse(kind, 95000);  model.Refresh();
 //   model.Worth(kind, 30000)                      // expected hits per second of residence, at its best horizon
 //
@@ -24,7 +24,8 @@ namespace penstock::internal {
 
 class ReuseModel {
  public:
-  size_t AddKind(std::optional<double> p_reuse, std::optional<double> gap_seconds);
+  // `odds`: how much likelier than all kinds together this one is thought to be reused until it has shown.
+  size_t AddKind(double odds, std::optional<double> p_reuse, std::optional<double> gap_seconds);
   void AddStart(size_t kind) {
     kinds_[kind].starts += 1;
     all_.starts += 1;
@@ -52,6 +53,7 @@ class ReuseModel {
     double starts = 0;
     std::array<double, kBins> reuses{};
     std::array<float, kBins> worth{};
+    double odds = 1;
     std::optional<double> p_reuse, gap_seconds;
   };
 

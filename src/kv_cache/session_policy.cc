@@ -54,7 +54,7 @@ uint64_t Cookie(const GhostEntry& e) {
 class SessionPolicy final : public EvictionPolicy {
  public:
   explicit SessionPolicy(const SessionPolicyOptions& options) : options_(options), kinds_(kKinds) {
-    for (size_t i = 0; i < kSharedKinds; ++i) model_.AddKind(std::nullopt, std::nullopt);
+    for (size_t i = 0; i < kSharedKinds; ++i) model_.AddKind(1, std::nullopt, std::nullopt);
     used_kinds_ = kSharedKinds;
   }
 
@@ -249,7 +249,9 @@ class SessionPolicy final : public EvictionPolicy {
     }
     std::optional<double> gap_seconds;
     if (gap != 0) gap_seconds = std::max(0.001, absl::ToDoubleSeconds(*hint.expected_gap));
-    kind.model = model_.AddKind(p != 0 ? hint.p_reuse : std::nullopt, gap_seconds);
+    // Later turns are continued more often: a first guess, soon outweighed.
+    kind.model = model_.AddKind(0.8 + 0.25 * static_cast<double>(std::min<uint64_t>(turn, 4)),
+                                p != 0 ? hint.p_reuse : std::nullopt, gap_seconds);
     return static_cast<uint8_t>(used_kinds_++);
   }
 
