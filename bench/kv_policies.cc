@@ -138,7 +138,8 @@ class S3FifoPolicy final : public PathPolicy {
       --main_count_;
     } else {
       --small_count_;
-      if (evicted && ghosts_.insert(blocks_[h].name).second) ghost_order_.push_back(blocks_[h].name);
+      if (evicted && ghosts_.insert(blocks_[h].name).second)
+        ghost_order_.push_back(blocks_[h].name);
       while (ghost_order_.size() > main_count_ + small_count_ + 1) {
         ghosts_.erase(ghost_order_.front());
         ghost_order_.pop_front();

@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Replays a request trace through the real KVCache, beside the infinite cache, a naive LRU and the offline optimum.
+// Replays a request trace through the real KVCache, beside the infinite cache, a naive LRU and the
+// offline optimum.
 //
-//   sh bench/run.sh kv_replay --trace FILE [--trace FILE …] [--policy NAME|all] [--capacity N,N,…] [--hint 0.8]
+//   sh bench/run.sh kv_replay --trace FILE [--trace FILE …] [--policy NAME|all] [--capacity N,N,…]
+//       [--hint 0.8]
 //                             [--score-from 0.5] [--bytes-per-token N]
 //
-// FILE: Mooncake form, plain or .gz. NAME: lru, session, s3fifo, sieve, gdsf. --hint: the host says of each request
-// whether it will be continued, and is right with this probability. --score-from: this share of the requests only fills
-// the cache.
+// FILE: Mooncake form, plain or .gz. NAME: lru, session, s3fifo, sieve, gdsf. --hint: the host says
+// of each request whether it will be continued, and is right with this probability. --score-from:
+// this share of the requests only fills the cache.
 //
-// A trace block stands as one cache block of two tokens (its id, twice); one token more ends each prompt, because the
-// cache leaves the last token of a prompt to be computed.
+// A trace block stands as one cache block of two tokens (its id, twice); one token more ends each
+// prompt, because the cache leaves the last token of a prompt to be computed.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -40,7 +42,9 @@ class NullStore final : public BlockStore {
   }
   void Free(GroupId, Tier, absl::Span<const BlockId>) override {}
   absl::Status Copy(absl::Span<const BlockCopy>) override { return absl::OkStatus(); }
-  void Transfer(absl::Span<const BlockCopy>, Done done) override { std::move(done)(absl::OkStatus()); }
+  void Transfer(absl::Span<const BlockCopy>, Done done) override {
+    std::move(done)(absl::OkStatus());
+  }
   size_t BytesPerBlock(GroupId, Tier) const override { return 1; }
 
  private:
@@ -53,7 +57,8 @@ struct Arguments {
   std::vector<size_t> capacities = {1000, 2000, 5000, 10000, 20000, 50000};
   double hint = 0;
   double score_from = 0;
-  double bytes_per_token = 131072;  // 8 B parameters, grouped K/V, 16 bit: for the bytes column only
+  double bytes_per_token =
+      131072;  // 8 B parameters, grouped K/V, 16 bit: for the bytes column only
   bool optimum = true;
 };
 
@@ -78,8 +83,8 @@ struct Replayed {
   double ns_per_block = 0;
 };
 
-Replayed Replay(const std::vector<TraceRequest>& trace, const std::vector<bool>& continues, size_t capacity,
-                const std::string& policy, double hint, size_t score_from) {
+Replayed Replay(const std::vector<TraceRequest>& trace, const std::vector<bool>& continues,
+                size_t capacity, const std::string& policy, double hint, size_t score_from) {
   NullStore store;
   ManualClock clock;
   KVCacheOptions options;
@@ -126,15 +131,18 @@ Replayed Replay(const std::vector<TraceRequest>& trace, const std::vector<bool>&
     std::fprintf(stderr, "%s\n", sound.ToString().c_str());
     std::abort();
   }
-  result.ns_per_block = static_cast<double>(spent.count()) / static_cast<double>(std::max<uint64_t>(references, 1));
+  result.ns_per_block =
+      static_cast<double>(spent.count()) / static_cast<double>(std::max<uint64_t>(references, 1));
   return result;
 }
 
-void Row(const char* name, const TraceScore& score, double lru, double best, double bytes_per_token, double ns) {
+void Row(const char* name, const TraceScore& score, double lru, double best, double bytes_per_token,
+         double ns) {
   std::printf("  %-18s  %7.4f  %7.4f  %9.1f", name, score.block_rate(), score.token_rate(),
               static_cast<double>(score.token_hits) * bytes_per_token / 1e9);
   if (best > lru && lru >= 0) {
-    std::printf("  %+7.2f  %6.1f%%", 100 * (score.block_rate() - lru), 100 * (score.block_rate() - lru) / (best - lru));
+    std::printf("  %+7.2f  %6.1f%%", 100 * (score.block_rate() - lru),
+                100 * (score.block_rate() - lru) / (best - lru));
   } else {
     std::printf("  %7s  %7s", "", "");
   }
@@ -153,20 +161,23 @@ int Main(const Arguments& arguments) {
     const std::vector<bool> continues = WillContinue(trace);
     const auto from = static_cast<size_t>(arguments.score_from * static_cast<double>(trace.size()));
     const TraceScore infinite = InfiniteCache(trace, from, kBlockTokens);
-    std::printf("\n%s: %zu requests, %zu scored, %llu block references\n", path.c_str(), trace.size(),
-                trace.size() - from, static_cast<unsigned long long>(infinite.blocks));
-    std::printf("  %-18s  %7s  %7s  %9s  %7s  %7s  %7s\n", "policy", "blocks", "tokens", "GB saved", "vs LRU", "of gap",
-                "ns/blk");
+    std::printf("\n%s: %zu requests, %zu scored, %llu block references\n", path.c_str(),
+                trace.size(), trace.size() - from,
+                static_cast<unsigned long long>(infinite.blocks));
+    std::printf("  %-18s  %7s  %7s  %9s  %7s  %7s  %7s\n", "policy", "blocks", "tokens", "GB saved",
+                "vs LRU", "of gap", "ns/blk");
     Row("infinite", infinite, -1, 0, arguments.bytes_per_token, 0);
     for (size_t capacity : arguments.capacities) {
       const TraceScore lru = NaiveLru(trace, capacity, from, kBlockTokens);
-      const TraceScore best = arguments.optimum ? OfflineOptimum(trace, capacity, from, kBlockTokens) : TraceScore();
+      const TraceScore best =
+          arguments.optimum ? OfflineOptimum(trace, capacity, from, kBlockTokens) : TraceScore();
       std::printf(" %zu blocks\n", capacity);
       if (arguments.optimum) Row("offline optimum", best, -1, 0, arguments.bytes_per_token, 0);
       Row("naive LRU", lru, -1, 0, arguments.bytes_per_token, 0);
       for (const std::string& policy : arguments.policies) {
         const Replayed run = Replay(trace, continues, capacity, policy, 0, from);
-        Row(policy.c_str(), run.score, lru.block_rate(), best.block_rate(), arguments.bytes_per_token, run.ns_per_block);
+        Row(policy.c_str(), run.score, lru.block_rate(), best.block_rate(),
+            arguments.bytes_per_token, run.ns_per_block);
         if (arguments.hint > 0 && policy.rfind("session", 0) == 0) {
           const Replayed hinted = Replay(trace, continues, capacity, policy, arguments.hint, from);
           Row((policy + " hinted").c_str(), hinted.score, lru.block_rate(), best.block_rate(),
@@ -175,7 +186,9 @@ int Main(const Arguments& arguments) {
       }
     }
   }
-  std::printf("\nns/blk: wall clock of Acquire, Commit and Release over block references; only a quiet machine's counts.\n");
+  std::printf(
+      "\nns/blk: wall clock of Acquire, Commit and Release over block references; only a quiet "
+      "machine's counts.\n");
   return 0;
 }
 
@@ -225,8 +238,10 @@ int main(int argc, char** argv) {
   penstock::Arguments arguments;
   if (!penstock::Parse(argc, argv, &arguments)) {
     std::fprintf(stderr,
-                 "usage: kv_replay --trace FILE [--trace FILE ...] [--policy lru|session|s3fifo|sieve|gdsf|all]\n"
-                 "                 [--capacity N,N,...] [--hint P] [--score-from SHARE] [--bytes-per-token N] [--no-optimum]\n");
+                 "usage: kv_replay --trace FILE [--trace FILE ...] [--policy "
+                 "lru|session|s3fifo|sieve|gdsf|all]\n"
+                 "                 [--capacity N,N,...] [--hint P] [--score-from SHARE] "
+                 "[--bytes-per-token N] [--no-optimum]\n");
     return 2;
   }
   return penstock::Main(arguments);

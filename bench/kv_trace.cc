@@ -86,7 +86,8 @@ std::vector<TraceRequest> ReadTrace(const std::string& path, std::string* error)
   return trace;
 }
 
-TraceScore InfiniteCache(const std::vector<TraceRequest>& trace, size_t score_from, size_t block_tokens) {
+TraceScore InfiniteCache(const std::vector<TraceRequest>& trace, size_t score_from,
+                         size_t block_tokens) {
   std::unordered_set<int32_t> cached;
   TraceScore score;
   for (size_t r = 0; r < trace.size(); ++r) {
@@ -98,8 +99,8 @@ TraceScore InfiniteCache(const std::vector<TraceRequest>& trace, size_t score_fr
   return score;
 }
 
-TraceScore OfflineOptimum(const std::vector<TraceRequest>& trace, size_t capacity, size_t score_from,
-                          size_t block_tokens) {
+TraceScore OfflineOptimum(const std::vector<TraceRequest>& trace, size_t capacity,
+                          size_t score_from, size_t block_tokens) {
   std::vector<std::vector<size_t>> next(trace.size());
   std::unordered_map<int32_t, size_t> seen;
   for (size_t r = trace.size(); r-- > 0;) {
@@ -135,7 +136,8 @@ TraceScore OfflineOptimum(const std::vector<TraceRequest>& trace, size_t capacit
   return score;
 }
 
-TraceScore NaiveLru(const std::vector<TraceRequest>& trace, size_t capacity, size_t score_from, size_t block_tokens) {
+TraceScore NaiveLru(const std::vector<TraceRequest>& trace, size_t capacity, size_t score_from,
+                    size_t block_tokens) {
   std::list<int32_t> order;  // hot first
   std::unordered_map<int32_t, std::list<int32_t>::iterator> where;
   TraceScore score;

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How likely and how soon each kind of request is continued, and what a block of that kind is worth once it has been idle
-// for a while.
+// How likely and how soon each kind of request is continued, and what a block of that kind is worth
+// once it has been idle for a while.
 //
 //   ReuseModel model;
-//   size_t kind = model.AddKind(/*odds=*/1.5, /*p_reuse=*/std::nullopt, /*gap_seconds=*/std::nullopt);
+//   size_t kind = model.AddKind(/*odds=*/1.5, /*p_reuse=*/std::nullopt,
+//       /*gap_seconds=*/std::nullopt);
 //   model.AddStart(kind);  model.AddReuse(kind, 95000);  model.Refresh();
-//   model.Worth(kind, 30000)                      // expected hits per second of residence, at its best horizon
+//   // expected hits per second of residence, at its best horizon
+//   model.Worth(kind, 30000)
 //
-// Description: fading counts of starts and of reuse gaps in half-octave bins of time; a kind with few observations leans
-// on all kinds together, scaled to the hinted probability. Worth is a table lookup; Refresh recomputes the tables,
-// O(kinds * bins^2). Thread-compatible: const calls may run concurrently, others need external synchronization.
+// Description: fading counts of starts and of reuse gaps in half-octave bins of time; a kind with
+// few observations leans on all kinds together, scaled to the hinted probability. Worth is a table
+// lookup; Refresh recomputes the tables, O(kinds * bins^2). Thread-compatible: const calls may run
+// concurrently, others need external synchronization.
 #ifndef PENSTOCK_SRC_KV_CACHE_REUSE_MODEL_H_
 #define PENSTOCK_SRC_KV_CACHE_REUSE_MODEL_H_
 
@@ -24,7 +27,8 @@ namespace penstock::internal {
 
 class ReuseModel {
  public:
-  // `odds`: how much likelier than all kinds together this one is thought to be reused until it has shown.
+  // `odds`: how much likelier than all kinds together this one is thought to be reused until it has
+  // shown.
   size_t AddKind(double odds, std::optional<double> p_reuse, std::optional<double> gap_seconds);
   void AddStart(size_t kind) {
     kinds_[kind].starts += 1;

@@ -1,19 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The session policy. Reuse of K/V in chats is a follow-up some minutes after an answer: what tells blocks apart is how far
-// their conversation has come (later turns are continued more often) and how long they have been idle, not how often they
-// were used. So:
+// The session policy. Reuse of K/V in chats is a follow-up some minutes after an answer: what tells
+// blocks apart is how far their conversation has come (later turns are continued more often) and
+// how long they have been idle, not how often they were used. So:
 //
-//   kinds      A request belongs to a kind: turn of its conversation × hinted probability × hinted gap. The turn follows
-//              from history: a request that continues the end of an earlier one is the next turn; one that leaves an
-//              earlier path in its middle begins a new conversation and marks the block where it left as shared.
-//   history    For each kind, how many requests there were and after which gap their continuation came, evicted blocks
+//   kinds      A request belongs to a kind: turn of its conversation × hinted probability × hinted
+//       gap. The turn follows
+//              from history: a request that continues the end of an earlier one is the next turn;
+//                  one that leaves an
+//              earlier path in its middle begins a new conversation and marks the block where it
+//                  left as shared.
+//   history    For each kind, how many requests there were and after which gap their continuation
+//       came, evicted blocks
 //              included (ghosts): fading counts in logarithmic bins.
-//   index      A block of kind k that has been idle for a is worth max over H of P(reuse in (a, a+H]) per expected second
-//              of residence in (a, a+H]: the Gittins index of a job whose "completion" is a hit. The victim is the leaf
-//              with the lowest index. The index of a kind may rise and then fall with the age, so both ends of
+//   index      A block of kind k that has been idle for a is worth max over H of P(reuse in (a,
+//       a+H]) per expected second
+//              of residence in (a, a+H]: the Gittins index of a job whose "completion" is a hit.
+//                  The victim is the leaf
+//              with the lowest index. The index of a kind may rise and then fall with the age, so
+//                  both ends of
 //              each kind's list are candidates.
-//   guard      A sampled shadow of LRU (and of this policy) runs on the same requests; for as long as the shadow LRU hits
+//   guard      A sampled shadow of LRU (and of this policy) runs on the same requests; for as long
+//       as the shadow LRU hits
 //              more, victims are chosen by LRU.
 #include <algorithm>
 #include <array>
@@ -210,13 +218,15 @@ class SessionPolicy final : public EvictionPolicy {
     return k.priority == 0 ? worth : worth * std::exp2(k.priority / 8.0);
   }
 
-  // The kind of a turn and its hints; kinds are made on demand, and the plain one serves when there are too many.
+  // The kind of a turn and its hints; kinds are made on demand, and the plain one serves when there
+  // are too many.
   uint8_t KindOf(uint8_t turn, size_t fresh, const ReuseHint& hint) {
-    // How much a request adds, against the running mean: a follow-up that adds little is chat, one that adds a
-    // document is not. Relative, so that the size of a block does not matter.
+    // How much a request adds, against the running mean: a follow-up that adds little is chat, one
+    // that adds a document is not. Relative, so that the size of a block does not matter.
     const double added = static_cast<double>(fresh) / mean_fresh_;
     const uint64_t size = added < 1.0 / 6 ? 0 : added < 2.0 / 3 ? 1 : added < 2 ? 2 : 3;
-    const uint64_t turns = std::min<uint64_t>(turn, 4) + 5 * size;
+    uint64_t turns = std::min<uint64_t>(turn, 4) + 5 * size;
+    if (options_.use_hints && hint.p_reuse.has_value()) turns = std::min<uint64_t>(turn, 2);
     uint64_t p = 0, gap = 0, ttl = 0;
     int priority = 0;
     if (options_.use_hints) {

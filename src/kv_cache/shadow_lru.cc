@@ -4,9 +4,9 @@
 namespace penstock::internal {
 namespace {
 
-constexpr size_t kShadowBlocks = 4096;     // sampled down to at most this many
-constexpr double kFade = 0.9995;           // per request
-constexpr double kMargin = 0.002;          // of block references
+constexpr size_t kShadowBlocks = 4096;      // sampled down to at most this many
+constexpr double kFade = 0.9995;            // per request
+constexpr double kMargin = 0.002;           // of block references
 constexpr uint64_t kWarmUpRequests = 1024;  // nothing is decided before
 
 }  // namespace

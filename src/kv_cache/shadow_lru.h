@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Would LRU have hit more? A sampled shadow of an LRU cache of the same size, fed with the same requests.
+// Would LRU have hit more? A sampled shadow of an LRU cache of the same size, fed with the same
+// requests.
 //
 //   ShadowLru guard;
 //   guard.OnRequest(path, cached_blocks, /*capacity=*/count);
 //   if (guard.lru_is_better()) …
 //
-// Description: blocks are sampled by their name (spatial sampling: Waldspurger et al., SHARDS, FAST 2015), so the shadow of
-// 1/2^k of the blocks in 1/2^k of the capacity hits as often as the whole would. Hits of the shadow and of the real cache
-// on the sampled blocks are compared in fading counts, with a margin on either side.
-// Thread-compatible: const calls may run concurrently, others need external synchronization.
+// Description: blocks are sampled by their name (spatial sampling: Waldspurger et al., SHARDS, FAST
+// 2015), so the shadow of 1/2^k of the blocks in 1/2^k of the capacity hits as often as the whole
+// would. Hits of the shadow and of the real cache on the sampled blocks are compared in fading
+// counts, with a margin on either side. Thread-compatible: const calls may run concurrently, others
+// need external synchronization.
 #ifndef PENSTOCK_SRC_KV_CACHE_SHADOW_LRU_H_
 #define PENSTOCK_SRC_KV_CACHE_SHADOW_LRU_H_
 

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the session policy promises: it learns, it takes hints, it never picks what may not go.
+#include <cstdint>
+#include <random>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "kv_cache/ghost_table.h"
+#include "kv_cache/reuse_model.h"
+#include "penstock/kv_cache.h"
+#include "penstock/kv_cache/memory_block_store.h"
+#include "penstock/testing/manual_clock.h"
+#include "tests/support/seed.h"
+#include "tests/support/status_matchers.h"
+
+namespace penstock {
+namespace {
+
+struct Cache {
+  explicit Cache(size_t capacity) {
+    MemoryBlockStoreOptions memory;
+    memory.block_tokens = 2;
+    memory.capacity_blocks = capacity + 1;
+    store = *MemoryBlockStore::Create(memory);
+    KVCacheOptions options;
+    options.block_tokens = 2;
+    options.capacity_blocks = capacity + 1;
+    options.clock = &clock;
+    options.min_partial_tokens.reset();
+    cache.emplace(*KVCache::Create(store.get(), options));
+  }
+
+  size_t Use(const std::vector<TokenId>& blocks, const ReuseHint& hint = {}) {
+    std::vector<TokenId> ids;
+    for (TokenId b : blocks) ids.insert(ids.end(), 2, b);
+    ids.push_back(0);
+    KVRequest request;
+    request.tokens = ids;
+    request.hint = hint;
+    Lease lease = *cache->Acquire(request);
+    const size_t hits = lease.matched_tokens() / 2;
+    EXPECT_OK(lease.Commit(ids.size()));
+    return hits;
+  }
+
+  ManualClock clock;
+  std::unique_ptr<MemoryBlockStore> store;
+  std::optional<KVCache> cache;
+};
+
+std::vector<TokenId> Path(TokenId first, size_t n) {
+  std::vector<TokenId> ids(n);
+  for (size_t i = 0; i < n; ++i) ids[i] = first + static_cast<TokenId>(i);
+  return ids;
+}
+
+TEST(SessionPolicyTest, WhatTheHostCallsHopelessGoesBeforeWhatItCallsLikely) {
+  Cache c(40);
+  ReuseHint likely, hopeless;
+  likely.p_reuse = 0.95;
+  hopeless.p_reuse = 0.02;
+  for (TokenId i = 0; i < 4; ++i) c.Use(Path(1000 * i + 1, 5), likely);
+  for (TokenId i = 10; i < 40; ++i) {
+    c.clock.Advance(absl::Seconds(1));
+    c.Use(Path(1000 * i + 1, 5), hopeless);
+  }
+  for (TokenId i = 0; i < 4; ++i) EXPECT_EQ(c.Use(Path(1000 * i + 1, 5), likely), 5u) << i;
+}
+
+TEST(SessionPolicyTest, AnExpiredTimeToLiveGoesFirst) {
+  Cache c(20);
+  ReuseHint brief;
+  brief.ttl = absl::Seconds(10);
+  c.Use(Path(1, 5));
+  c.Use(Path(101, 5), brief);
+  c.Use(Path(201, 5));
+  c.clock.Advance(absl::Seconds(11));
+  c.Use(Path(301, 10));
+  EXPECT_EQ(c.Use(Path(101, 5)), 0u);
+}
+
+TEST(SessionPolicyTest, AHigherPriorityStaysLonger) {
+  Cache c(20);
+  ReuseHint high;
+  high.priority = 100;
+  c.Use(Path(1, 5), high);
+  for (TokenId i = 1; i < 20; ++i) {
+    c.clock.Advance(absl::Seconds(1));
+    c.Use(Path(1000 * i + 1, 5));
+  }
+  EXPECT_EQ(c.Use(Path(1, 5)), 5u);
+}
+
+// Half of the conversations (those that end in a short turn) come back after a minute, between
+// one-off requests.
+TEST(SessionPolicyTest, ItLearnsWhichKindComesBackAndBeatsLru) {
+  uint64_t hits[2];
+  for (const bool lru : {false, true}) {
+    Cache c(400);
+    if (lru) {
+      KVCacheOptions options = c.cache->options();
+      options.policy = [] { return NewLruPolicy(); };
+      c.cache.emplace(*KVCache::Create(c.store.get(), options));
+    }
+    std::mt19937_64 rng(7);
+    TokenId fresh = 1;
+    std::vector<std::vector<TokenId>> sessions;
+    for (int step = 0; step < 6000; ++step) {
+      c.clock.Advance(absl::Milliseconds(500));
+      if (step % 4 == 0) {  // 60 sessions, each every two minutes
+        const size_t which = static_cast<size_t>(step / 4) % 60;
+        if (sessions.size() <= which) {
+          sessions.push_back(Path(fresh, 5));
+          fresh += 5;
+        }
+        for (int i = 0; i < 1; ++i) sessions[which].push_back(fresh++);
+        if (sessions[which].size() > 12) sessions[which].resize(4);
+        c.Use(sessions[which]);
+      } else {
+        c.Use(Path(fresh, 4 + rng() % 4));
+        fresh += 8;
+      }
+    }
+    EXPECT_OK(c.cache->CheckInvariants());
+    hits[lru ? 1 : 0] = c.cache->GetStats().total.hit_tokens;
+  }
+  EXPECT_GT(hits[0], hits[1] * 2);
+}
+
+TEST(SessionPolicyTest, AClockThatGoesBackwardsDoesNoHarm) {
+  Cache c(20);
+  for (TokenId i = 1; i < 200; ++i) {
+    c.clock.Advance(absl::Seconds(i % 2 == 0 ? 100 : -90));
+    c.Use(Path(100 * i, 3));
+    ASSERT_OK(c.cache->CheckInvariants());
+  }
+}
+
+TEST(GhostTableTest, AgreesWithAMapThatForgetsTheOldest) {
+  SeededRandom random;
+  internal::GhostTable table;
+  std::vector<internal::GhostEntry> model;  // oldest first
+  for (size_t step = 0; step < Scaled(20000); ++step) {
+    const uint64_t name = random.Below(300) * 0x9E3779B97F4A7C15u;
+    const auto found =
+        std::find_if(model.begin(), model.end(), [&](const auto& e) { return e.name == name; });
+    internal::GhostEntry* mine = table.Find(name);
+    ASSERT_EQ(mine != nullptr, found != model.end());
+    if (mine != nullptr) {
+      ASSERT_EQ(mine->last, found->last);
+    }
+    if (found != model.end()) model.erase(found);
+    if (random.OneIn(3)) {
+      table.Erase(name);
+    } else {
+      internal::GhostEntry e;
+      e.name = name;
+      e.last = static_cast<uint32_t>(step);
+      const size_t capacity = 50 + random.Below(3) * 20;
+      while (model.size() >= capacity) model.erase(model.begin());
+      model.push_back(e);
+      table.Insert(e, capacity);
+    }
+    ASSERT_EQ(table.size(), model.size());
+  }
+}
+
+TEST(ReuseModelTest, AKindThatComesBackIsWorthMoreThanOneThatDoesNotAndLessOnceItsTimeHasPassed) {
+  internal::ReuseModel model;
+  const size_t often = model.AddKind(1, std::nullopt, std::nullopt),
+               never = model.AddKind(1, std::nullopt, std::nullopt);
+  for (int i = 0; i < 1000; ++i) {
+    model.AddStart(often);
+    model.AddStart(never);
+    model.AddReuse(often, 60000);
+  }
+  model.Refresh();
+  EXPECT_GT(model.Worth(often, 1000), 5 * model.Worth(never, 1000));
+  EXPECT_GT(model.Worth(often, 40000), model.Worth(often, 1000));        // nearer
+  EXPECT_GT(model.Worth(often, 40000), 5 * model.Worth(often, 600000));  // long past
+}
+
+}  // namespace
+}  // namespace penstock
