@@ -34,6 +34,8 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -44,10 +46,12 @@
 #include "penstock/base/export.h"
 #include "penstock/base/token.h"
 #include "penstock/kv_cache/block_store.h"
+#include "penstock/kv_cache/events.h"
 #include "penstock/kv_cache/eviction.h"
 #include "penstock/kv_cache/lease.h"
 #include "penstock/kv_cache/request.h"
 #include "penstock/kv_cache/retention.h"
+#include "penstock/kv_cache/snapshot.h"
 #include "penstock/kv_cache/stats.h"
 
 namespace penstock {
@@ -78,6 +82,8 @@ struct KVCacheOptions {
   double max_pinned_fraction =
       0.5;  // of capacity_blocks that pins may hold; of what is cached when that is unset
   size_t max_scopes = 4096;  // the scope that was idle longest is dropped for a new one
+
+  std::optional<size_t> event_capacity;  // events kept for EventsSince; unset: none
 
   Clock* clock = nullptr;  // null: Clock::Real(); must outlive the cache and its leases
 
@@ -130,6 +136,22 @@ class PENSTOCK_EXPORT KVCache {
       absl::AnyInvocable<absl::Status(absl::Span<const TokenId> tokens, Lease& lease)>;
   WarmReport Warm(const Scope& scope, absl::Span<const std::vector<TokenId>> prompts,
                   uint64_t token_budget, PrefillFn prefill);
+
+  // Single flight: when another live lease is computing what this prompt misses (Match::in_flight_tokens), takes `ready`
+  // and calls it once that is committed, or will not be: then Acquire. Returns false, and leaves `ready` alone, when
+  // nothing is in flight. `ready` runs on the thread that commits or releases, without a lock. The waiting request holds
+  // nothing; nothing is promised to be still cached when it comes.
+  bool NotifyWhenComputed(const KVRequest& request, absl::AnyInvocable<void() &&>&& ready);
+
+  // Events from number `sequence` on; see penstock/kv_cache/events.h. O(events returned).
+  KVEventBatch EventsSince(uint64_t sequence) const;
+
+  // The index as bytes, for Restore in another process; the host saves the bytes of the blocks. O(blocks).
+  std::string Snapshot() const;
+
+  // Fills free room with the blocks of a snapshot, parents first; evicts nothing.
+  // kDataLoss: damaged. kFailedPrecondition: another block size or number of groups. Nothing was restored then.
+  absl::StatusOr<RestoreReport> Restore(std::string_view snapshot, RestoreFn load);
 
   // Forgets a scope (its weights changed, its tenant left). Leased blocks stay with their leases,
   // but match no more.

@@ -76,6 +76,14 @@ absl::StatusOr<Lease> KVCache::Acquire(const KVRequest& request) {
   return shell_->Acquire(request, false);
 }
 absl::StatusOr<PrefixPin> KVCache::Pin(const KVRequest& request) { return shell_->Pin(request); }
+bool KVCache::NotifyWhenComputed(const KVRequest& request, absl::AnyInvocable<void() &&>&& ready) {
+  return shell_->NotifyWhenComputed(request, std::move(ready));
+}
+KVEventBatch KVCache::EventsSince(uint64_t sequence) const { return shell_->EventsSince(sequence); }
+std::string KVCache::Snapshot() const { return shell_->Snapshot(); }
+absl::StatusOr<RestoreReport> KVCache::Restore(std::string_view snapshot, RestoreFn load) {
+  return shell_->Restore(snapshot, std::move(load));
+}
 size_t KVCache::Drop(const Scope& scope) { return shell_->Drop(scope); }
 size_t KVCache::Shrink(size_t blocks) { return shell_->Shrink(blocks); }
 KVCacheStats KVCache::GetStats() const { return shell_->GetStats(); }

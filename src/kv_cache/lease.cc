@@ -8,7 +8,7 @@
 namespace penstock {
 namespace {
 
-absl::Status Released() {
+absl::Status LeaseReleased() {
   return absl::FailedPreconditionError("lease: released or moved from, expected a live one");
 }
 
@@ -40,20 +40,20 @@ absl::Span<const BlockId> Lease::blocks(GroupId group) const {
 }
 
 absl::Status Lease::Reserve(size_t total_tokens) {
-  return rep_ == nullptr ? Released() : rep_->shell->Reserve(rep_.get(), total_tokens);
+  return rep_ == nullptr ? LeaseReleased() : rep_->shell->Reserve(rep_.get(), total_tokens);
 }
 absl::Status Lease::Append(absl::Span<const TokenId> ids) {
-  return rep_ == nullptr ? Released() : rep_->shell->Append(rep_.get(), ids);
+  return rep_ == nullptr ? LeaseReleased() : rep_->shell->Append(rep_.get(), ids);
 }
 absl::Status Lease::Commit(size_t end_tokens) {
-  return rep_ == nullptr ? Released() : rep_->shell->Commit(rep_.get(), end_tokens);
+  return rep_ == nullptr ? LeaseReleased() : rep_->shell->Commit(rep_.get(), end_tokens);
 }
 absl::StatusOr<Lease> Lease::Fork() {
-  if (rep_ == nullptr) return Released();
+  if (rep_ == nullptr) return LeaseReleased();
   return rep_->shell->Fork(rep_.get());
 }
 absl::Status Lease::Truncate(size_t end_tokens) {
-  return rep_ == nullptr ? Released() : rep_->shell->Truncate(rep_.get(), end_tokens);
+  return rep_ == nullptr ? LeaseReleased() : rep_->shell->Truncate(rep_.get(), end_tokens);
 }
 size_t Lease::ApplyRetention() {
   return rep_ == nullptr ? 0 : rep_->shell->ApplyRetention(rep_.get());

@@ -7,7 +7,7 @@
 namespace penstock::internal {
 namespace {
 
-constexpr double kFade = 0.98;       // per Refresh
+constexpr double kModelFade = 0.98;  // per Refresh
 constexpr double kPriorStarts = 20;  // what the other kinds weigh against a kind's own observations
 
 std::array<double, ReuseModel::kBins> Smooth(const std::array<double, ReuseModel::kBins>& x) {
@@ -37,11 +37,11 @@ size_t ReuseModel::AddKind(double odds, std::optional<double> p_reuse,
 }
 
 void ReuseModel::Refresh() {
-  all_.starts *= kFade;
-  for (double& n : all_.reuses) n *= kFade;
+  all_.starts *= kModelFade;
+  for (double& n : all_.reuses) n *= kModelFade;
   for (Counts& c : kinds_) {
-    c.starts *= kFade;
-    for (double& n : c.reuses) n *= kFade;
+    c.starts *= kModelFade;
+    for (double& n : c.reuses) n *= kModelFade;
     SetWorth(&c);
   }
 }

@@ -5,7 +5,7 @@ namespace penstock::internal {
 namespace {
 
 constexpr size_t kShadowBlocks = 4096;      // sampled down to at most this many
-constexpr double kFade = 0.9995;            // per request
+constexpr double kShadowFade = 0.9995;      // per request
 constexpr double kMargin = 0.002;           // of block references
 constexpr uint64_t kWarmUpRequests = 1024;  // nothing is decided before
 
@@ -28,9 +28,9 @@ void ShadowLru::Resample(size_t capacity) {
 
 void ShadowLru::OnRequest(absl::Span<const uint64_t> path, size_t cached_blocks, size_t capacity) {
   Resample(capacity);
-  lru_hits_ *= kFade;
-  real_hits_ *= kFade;
-  blocks_ *= kFade;
+  lru_hits_ *= kShadowFade;
+  real_hits_ *= kShadowFade;
+  blocks_ *= kShadowFade;
   bool prefix = true;
   for (size_t i = 0; i < path.size(); ++i) {
     if (!Sampled(path[i])) continue;

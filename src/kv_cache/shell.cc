@@ -150,6 +150,7 @@ void CacheShell::RekeyIfWanted() {
   BlockHasher next_seed(rekey_seed_);
   rekey_seed_ = next_seed.Bytes(stats_.rehashes + 1, "rekey");
   scope_by_name_.clear();
+  flights_.clear();  // their names are void; who waits is called when the lease ends
   index_.Rekey(rekey_seed_, [&](BlockHandle root) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     const uint32_t id = index_.node(root).scope;
     const uint64_t name = RootName(*index_.hasher(), scopes_[id].scope);

@@ -20,6 +20,8 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -27,6 +29,7 @@
 #include "kv_cache/handle_list.h"
 #include "kv_cache/prefix_index.h"
 #include "kv_cache/prompt.h"
+#include "kv_cache/stable_id.h"
 #include "penstock/kv_cache.h"
 
 namespace penstock::internal {
@@ -49,7 +52,8 @@ struct LeaseRep {
   // Changed under the lock only.
   BlockHandle anchor =
       kNoBlockHandle;  // deepest public node of this sequence, or the scope's root; holds one ref
-  size_t public_blocks = 0;  // depth of the anchor
+  std::vector<uint64_t> names;  // of the prompt's whole blocks while it is in flight; else empty
+  size_t public_blocks = 0;     // depth of the anchor
 };
 
 class CacheShell : public std::enable_shared_from_this<CacheShell> {
@@ -78,6 +82,11 @@ class CacheShell : public std::enable_shared_from_this<CacheShell> {
   void Release(LeaseRep* lease);
   void Unpin(BlockHandle block, size_t blocks);
 
+  bool NotifyWhenComputed(const KVRequest& request, absl::AnyInvocable<void() &&>&& ready);
+  KVEventBatch EventsSince(uint64_t sequence) const;
+  std::string Snapshot() const;
+  absl::StatusOr<RestoreReport> Restore(std::string_view bytes, RestoreFn load);
+
   size_t CachedBlocks(const KVRequest& request) const;  // whole blocks, the last token's too
   void AddWarmPrefilled(size_t tokens);
 
@@ -101,7 +110,21 @@ class CacheShell : public std::enable_shared_from_this<CacheShell> {
     size_t blocks = 0;
     BlockHandle partial = kNoBlockHandle;
     size_t partial_tokens = 0;
+    size_t in_flight_tokens = 0;
     bool warmed = false;
+  };
+
+  struct Waiter {
+    size_t blocks;  // public blocks of the lease that it waits for
+    absl::AnyInvocable<void() &&> ready;
+  };
+  using Ready = std::vector<absl::AnyInvocable<void() &&>>;
+
+  struct SavedBlock {  // of a snapshot
+    uint32_t scope = 0, parent = 0;
+    std::vector<TokenId> tokens;
+    std::vector<BlockExtra> extras;
+    std::vector<BlockId> slots;
   };
 
   struct Columns {  // blocks on their way back to the store, by group
@@ -160,6 +183,22 @@ class CacheShell : public std::enable_shared_from_this<CacheShell> {
   const BlockHasher* CurrentHasher() const ABSL_NO_THREAD_SAFETY_ANALYSIS {
     return index_.hasher();
   }
+  // Prompts in flight.
+  void EnterFlight(LeaseRep* lease) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void LeaveFlight(LeaseRep* lease, Ready* ready) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void AdvanceFlight(LeaseRep* lease, size_t from, Ready* ready) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  LeaseRep* FindFlight(uint32_t scope, const PromptBlocks& prompt, size_t matched,
+                       size_t* blocks) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  size_t InFlightTokens(size_t prompt_tokens, size_t matched_tokens, size_t blocks) const;
+  static void Run(Ready* ready);
+
+  // Events and snapshots.
+  void Emit(KVEvent::Kind kind, BlockHandle block) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status ParseSnapshot(std::string_view bytes, std::vector<Scope>* scopes,
+                             std::vector<SavedBlock>* blocks) const;
+  void RestoreBatch(const std::vector<Scope>& scopes, const std::vector<SavedBlock>& saved,
+                    absl::Span<const size_t> batch, const BlockTable& table,
+                    std::vector<BlockHandle>* handles, RestoreReport* report, Columns* dead);
 
   // Parts of the larger operations.
   void AddRequestStats(const KVRequest& request, const Found& found, int sign, bool warming)
@@ -197,6 +236,12 @@ class CacheShell : public std::enable_shared_from_this<CacheShell> {
   std::unordered_map<BlockHandle, uint32_t> pinned_ ABSL_GUARDED_BY(mu_);  // blocks on pinned paths
   std::unordered_map<BlockHandle, uint32_t> anchors_ ABSL_GUARDED_BY(mu_);  // holds by block
   size_t kept_ ABSL_GUARDED_BY(mu_) = 0;                                    // sum of anchors_
+  std::unordered_multimap<uint64_t, LeaseRep*> flights_
+      ABSL_GUARDED_BY(mu_);  // by the first block not public yet
+  std::unordered_multimap<LeaseRep*, Waiter> waiters_ ABSL_GUARDED_BY(mu_);
+  std::vector<StableBlockId> stable_ids_ ABSL_GUARDED_BY(mu_);  // by handle, if events are kept
+  std::deque<KVEvent> events_ ABSL_GUARDED_BY(mu_);
+  uint64_t next_event_ ABSL_GUARDED_BY(mu_) = 0;
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
   uint64_t rekey_seed_ ABSL_GUARDED_BY(mu_);
 

@@ -75,6 +75,7 @@ size_t CacheShell::Publish(LeaseRep* lease, const PromptBlocks& prompt, size_t f
       IndexNode& n = index_.node(at);
       n.flags = static_cast<uint8_t>(n.flags | IndexNode::kWarmed);
     }
+    Emit(KVEvent::Kind::kStored, at);
     policy_->OnInsert(at, parent == scope.root ? kNoBlockHandle : parent, prompt.names[i],
                       lease->cookie, now);
     for (KVScopeStats* s : {&stats_.total, &scope.stats}) {
@@ -117,15 +118,17 @@ absl::Status CacheShell::Commit(LeaseRep* lease, size_t end_tokens) {
       parent_name = ParentName(lease->anchor);
     }
     PromptBlocks prompt = NameLeaseBlocks(*lease, hasher, parent_name, first, tokens);
-    Columns dead(groups_.size());
+    Ready ready;
     {
       WriterLock lock(mu_);
       if (prompt.hasher != index_.hasher()) {
         prompt = NameLeaseBlocks(*lease, index_.hasher(), ParentName(lease->anchor), first, tokens);
       }
       lease->deduped += Publish(lease, prompt, first, count, tokens);
+      AdvanceFlight(lease, first, &ready);
       RekeyIfWanted();
     }
+    Run(&ready);
   }
   return absl::OkStatus();
 }
@@ -243,6 +246,12 @@ absl::Status CacheShell::Truncate(LeaseRep* lease, size_t end_tokens) {
     }
   }
   Columns dead(groups_.size());
+  Ready ready;
+  if (!lease->names.empty() && lease->names.size() > keep) {
+    WriterLock lock(mu_);
+    LeaveFlight(lease, &ready);  // what is written next is another prompt
+  }
+  Run(&ready);
   if (lease->public_blocks > keep) {
     WriterLock lock(mu_);
     const BlockHandle old = lease->anchor;
@@ -311,12 +320,15 @@ void CacheShell::TakeOwned(LeaseRep* lease, size_t first, Columns* out) {
 void CacheShell::Release(LeaseRep* lease) {
   Columns dead(groups_.size());
   TakeOwned(lease, 0, &dead);
+  Ready ready;
   {
     WriterLock lock(mu_);
+    LeaveFlight(lease, &ready);
     --stats_.live_leases;
     Leave(lease->anchor, lease->public_blocks, lease->cookie, &dead);
   }
   FreeColumns(&dead, /*subtract=*/true);
+  Run(&ready);
 }
 
 void CacheShell::Unpin(BlockHandle block, size_t blocks) {

@@ -123,6 +123,11 @@ Match CacheShell::Peek(const KVRequest& request) const {
   Found found;
   MatchPath(scope, prompt, &path, &found);
   match.tokens = match.device_tokens = found.blocks * block_tokens_ + found.partial_tokens;
+  size_t flying = 0;
+  if (FindFlight(scope, prompt, found.blocks, &flying) != nullptr) {
+    match.in_flight_tokens =
+        InFlightTokens(prompt.tokens.size(), match.tokens, found.blocks + flying);
+  }
   for (size_t bytes : bytes_per_block_) match.bytes += found.blocks * bytes;
   return match;
 }
@@ -174,6 +179,7 @@ absl::Status CacheShell::Lookup(const KVRequest& request, PromptBlocks* prompt, 
 void CacheShell::AddRequestStats(const KVRequest& request, const Found& found, int sign,
                                  bool warming) {
   if (warming) return;
+  const uint64_t in_flight = found.in_flight_tokens;
   const uint64_t hit = found.blocks * block_tokens_ + found.partial_tokens;
   const uint64_t one = sign > 0 ? 1 : ~uint64_t{0};  // modular: adding -1
   for (KVScopeStats* s : {&stats_.total, &scopes_[found.scope].stats}) {
@@ -182,6 +188,7 @@ void CacheShell::AddRequestStats(const KVRequest& request, const Found& found, i
     s->hit_tokens += one * hit;
     s->miss_tokens += one * (request.tokens.size() - hit);
     s->partial_tokens += one * found.partial_tokens;
+    s->in_flight_tokens += one * in_flight;
   }
 }
 
@@ -239,6 +246,13 @@ absl::StatusOr<Lease> CacheShell::Acquire(const KVRequest& request, bool warming
     WriterLock lock(mu_);
     Keep(found.anchor, found.blocks);
     if (found.partial != kNoBlockHandle) Keep(found.partial, found.blocks + 1);
+    size_t flying = 0;
+    if (request.read && prompt.hasher == index_.hasher() &&
+        FindFlight(found.scope, prompt, found.blocks, &flying) != nullptr) {
+      found.in_flight_tokens =
+          InFlightTokens(request.tokens.size(), found.blocks * block_tokens_ + found.partial_tokens,
+                         found.blocks + flying);
+    }
     const BlockHandle deepest = found.blocks == 0 ? kNoBlockHandle : found.anchor;
     const PolicyRequest view{clock_->Now(), prompt.names, found.blocks, deepest, request.hint};
     lease->cookie = policy_->OnRequest(view);
@@ -295,6 +309,13 @@ absl::StatusOr<Lease> CacheShell::Acquire(const KVRequest& request, bool warming
   std::fill_n(lease->owned.begin(), found.blocks, uint8_t{0});
   lease->anchor = found.anchor;
   lease->public_blocks = found.blocks;
+  if (lease->publish && prompt.names.size() > found.blocks) {
+    WriterLock lock(mu_);
+    if (prompt.hasher == index_.hasher()) {
+      lease->names = std::move(prompt.names);
+      EnterFlight(lease.get());
+    }
+  }
   return Lease(std::move(lease));
 }
 

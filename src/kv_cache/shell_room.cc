@@ -87,6 +87,7 @@ void CacheShell::TouchScope(uint32_t scope) {
 void CacheShell::RemoveBlock(BlockHandle block, bool evicted, Columns* out) {
   const IndexNode& n = index_.node(block);
   const IndexNode& parent = index_.node(n.parent);
+  Emit(KVEvent::Kind::kRemoved, block);
   if (n.tier == Tier::kDevice) {
     if (parent.device_children == 1 && (parent.flags & IndexNode::kRoot) == 0) {
       policy_->OnLeaf(n.parent, block);

@@ -48,7 +48,7 @@ struct PolicyRequest {
   // prefix while the process lives, so that a policy can remember blocks that are gone (ghosts).
   // Rarely equal for different prefixes: good for statistics only.
   absl::Span<const uint64_t> path;
-  size_t cached_blocks = 0;  // how many of them are cached
+  size_t cached_blocks = 0;              // how many of them are cached
   BlockHandle deepest = kNoBlockHandle;  // the last of these
   const ReuseHint& hint;
 };
