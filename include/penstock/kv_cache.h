@@ -137,20 +137,23 @@ class PENSTOCK_EXPORT KVCache {
   WarmReport Warm(const Scope& scope, absl::Span<const std::vector<TokenId>> prompts,
                   uint64_t token_budget, PrefillFn prefill);
 
-  // Single flight: when another live lease is computing what this prompt misses (Match::in_flight_tokens), takes `ready`
-  // and calls it once that is committed, or will not be: then Acquire. Returns false, and leaves `ready` alone, when
-  // nothing is in flight. `ready` runs on the thread that commits or releases, without a lock. The waiting request holds
-  // nothing; nothing is promised to be still cached when it comes.
+  // Single flight: when another live lease is computing what this prompt misses
+  // (Match::in_flight_tokens), takes `ready` and calls it once that is committed, or will not be:
+  // then Acquire. Returns false, and leaves `ready` alone, when nothing is in flight. `ready` runs
+  // on the thread that commits or releases, without a lock. The waiting request holds nothing;
+  // nothing is promised to be still cached when it comes.
   bool NotifyWhenComputed(const KVRequest& request, absl::AnyInvocable<void() &&>&& ready);
 
   // Events from number `sequence` on; see penstock/kv_cache/events.h. O(events returned).
   KVEventBatch EventsSince(uint64_t sequence) const;
 
-  // The index as bytes, for Restore in another process; the host saves the bytes of the blocks. O(blocks).
+  // The index as bytes, for Restore in another process; the host saves the bytes of the blocks.
+  // O(blocks).
   std::string Snapshot() const;
 
   // Fills free room with the blocks of a snapshot, parents first; evicts nothing.
-  // kDataLoss: damaged. kFailedPrecondition: another block size or number of groups. Nothing was restored then.
+  // kDataLoss: damaged. kFailedPrecondition: another block size or number of groups. Nothing was
+  // restored then.
   absl::StatusOr<RestoreReport> Restore(std::string_view snapshot, RestoreFn load);
 
   // Forgets a scope (its weights changed, its tenant left). Leased blocks stay with their leases,

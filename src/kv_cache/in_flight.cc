@@ -2,9 +2,9 @@
 //
 // CacheShell: prompts being computed right now, and who waits for them; events.
 //
-// A lease that will publish is found by the name of its first block that is not public yet: one entry a lease, moved
-// along by Commit. A request that misses at that very block is behind it. Names are hashes; a wrong guess only makes
-// somebody wait or not wait.
+// A lease that will publish is found by the name of its first block that is not public yet: one
+// entry a lease, moved along by Commit. A request that misses at that very block is behind it.
+// Names are hashes; a wrong guess only makes somebody wait or not wait.
 #include <algorithm>
 #include <utility>
 
@@ -77,7 +77,8 @@ LeaseRep* CacheShell::FindFlight(uint32_t scope, const PromptBlocks& prompt, siz
   return best;
 }
 
-// Tokens that will be there once `blocks` are public, beyond those matched now; the last token never counts.
+// Tokens that will be there once `blocks` are public, beyond those matched now; the last token
+// never counts.
 size_t CacheShell::InFlightTokens(size_t prompt_tokens, size_t matched_tokens,
                                   size_t blocks) const {
   const size_t then = std::min(blocks * block_tokens_, prompt_tokens - 1);

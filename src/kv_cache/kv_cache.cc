@@ -32,13 +32,6 @@ absl::Status KVCacheOptions::Validate() const {
   return absl::OkStatus();
 }
 
-absl::Status Retention::Validate() const {
-  if (kind == Kind::kSinkWindow && window_tokens < 1) {
-    return absl::InvalidArgumentError("retention: window_tokens is 0, expected at least 1");
-  }
-  return absl::OkStatus();
-}
-
 namespace internal {
 
 absl::StatusOr<KVCache> KVCacheAccess::Create(BlockStore* store, const KVCacheOptions& options,

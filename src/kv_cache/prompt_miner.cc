@@ -40,13 +40,14 @@ struct PromptMiner::Rep {
 
   explicit Rep(const PromptMinerOptions& o) : options(o), hasher(0x9d3f5a7c) {}
 
-  // What an observation now weighs. Weights grow with time and are scaled back before they overflow.
+  // What an observation now weighs. Weights grow with time and are scaled back before they
+  // overflow.
   double WeightAt(absl::Duration at) {
     if (!started) {
       started = true;
       origin = at;
     }
-    double exponent = (at - origin) / options.tau;
+    double exponent = absl::FDivDuration(at - origin, options.tau);
     if (exponent > 60) {
       const double by = std::exp(-exponent);
       order.clear();
@@ -94,7 +95,7 @@ struct PromptMiner::Rep {
       uint64_t name;
     };
     std::vector<Candidate> candidates;
-    const double now = std::exp((latest - origin) / options.tau);
+    const double now = std::exp(absl::FDivDuration(latest - origin, options.tau));
     for (const auto& [name, c] : counters) {
       const double certain = (c.weight - c.error) / now;
       if (certain >= options.min_weight) candidates.push_back({certain, c.depth, name});
@@ -157,7 +158,7 @@ std::vector<MinedPrompt> PromptMiner::Mine(uint64_t token_budget) const {
   const std::vector<uint64_t> chosen = rep_->Choose(token_budget);
   std::unordered_set<uint64_t> inner, emitted;
   for (uint64_t name : chosen) inner.insert(rep_->counters.find(name)->second.parent);
-  const double now = std::exp((rep_->latest - rep_->origin) / rep_->options.tau);
+  const double now = std::exp(absl::FDivDuration(rep_->latest - rep_->origin, rep_->options.tau));
   std::vector<MinedPrompt> prompts;
   for (uint64_t leaf : chosen) {
     if (inner.count(leaf) != 0) continue;

@@ -180,7 +180,8 @@ absl::Status CacheShell::ParseSnapshot(std::string_view bytes, std::vector<Scope
   return absl::OkStatus();
 }
 
-// Inserts one batch that the host has loaded. Every block that is found or inserted is held until the end of Restore.
+// Inserts one batch that the host has loaded. Every block that is found or inserted is held until
+// the end of Restore.
 void CacheShell::RestoreBatch(const std::vector<Scope>& scopes,
                               const std::vector<SavedBlock>& saved, absl::Span<const size_t> batch,
                               const BlockTable& table, std::vector<BlockHandle>* handles,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What became of which block, by ids that mean the same in every process: for a router or a store outside.
+// What became of which block, by ids that mean the same in every process: for a router or a store
+// outside.
 //
 //   options.event_capacity = 16384;
 //   uint64_t next = 0;

@@ -8,15 +8,16 @@
 //   cache.Warm(scope, prompts, 200000, prefill);
 //
 //   options.counters = 0;
-//   PromptMiner::Create(options);                 // kInvalidArgument: counters is 0, expected at least 1
+//   PromptMiner::Create(options);  // kInvalidArgument: counters is 0, expected at least 1
 //
-// Warm what is expected to be hit more than once: on chat traffic restoring a snapshot (snapshot.h) is nearly always
-// better than computing again; on traffic built from templates mining pays. Fit says how fast to forget.
+// Warm what is expected to be hit more than once: on chat traffic restoring a snapshot (snapshot.h)
+// is nearly always better than computing again; on traffic built from templates mining pays. Fit
+// says how fast to forget.
 //
-// Description: Space-Saving (Metwally et al., ICDT 2005) over prefix blocks with forward decay (Cormode et al., ICDE
-// 2009): an observation at time t weighs e^(t/tau). Memory: about 4 * block_tokens + 100 bytes a counter. Use two to four
-// times as many counters as blocks you will warm. Thread-compatible: const calls may run concurrently, others need
-// external synchronization.
+// Description: Space-Saving (Metwally et al., ICDT 2005) over prefix blocks with forward decay
+// (Cormode et al., ICDE 2009): an observation at time t weighs e^(t/tau). Memory: about 4 *
+// block_tokens + 100 bytes a counter. Use two to four times as many counters as blocks you will
+// warm. Thread-compatible: const calls may run concurrently, others need external synchronization.
 #ifndef PENSTOCK_KV_CACHE_PROMPT_MINER_H_
 #define PENSTOCK_KV_CACHE_PROMPT_MINER_H_
 
@@ -64,10 +65,12 @@ class PENSTOCK_EXPORT PromptMiner {
   // O(blocks * log counters).
   void Observe(const LoggedPrompt& prompt);
 
-  // The most frequent prefixes whose new_tokens sum up to at most `token_budget`, heaviest first. Deterministic.
+  // The most frequent prefixes whose new_tokens sum up to at most `token_budget`, heaviest first.
+  // Deterministic.
   std::vector<MinedPrompt> Mine(uint64_t token_budget) const;
 
-  // The candidate tau whose mined set, from the first four fifths of the log, covers most tokens of the last fifth.
+  // The candidate tau whose mined set, from the first four fifths of the log, covers most tokens of
+  // the last fifth.
   // kInvalidArgument: no candidates, or fewer than 10 prompts.
   static absl::StatusOr<absl::Duration> Fit(absl::Span<const LoggedPrompt> log,
                                             absl::Span<const absl::Duration> candidates,

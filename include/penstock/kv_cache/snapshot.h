@@ -2,7 +2,7 @@
 //
 // The index across a restart: which prefixes were cached, in which of the host's blocks.
 //
-//   std::string snapshot = cache.Snapshot();      // before: save these bytes, and the blocks' bytes
+//   std::string snapshot = cache.Snapshot();  // before: save these bytes, and the blocks' bytes
 //   absl::StatusOr<RestoreReport> report =
 //       fresh_cache.Restore(snapshot, [&](absl::Span<const RestoredBlock> blocks) {
 //         for (const RestoredBlock& b : blocks) PENSTOCK_RETURN_IF_ERROR(LoadBytes(b.saved, b.now));
@@ -30,8 +30,8 @@ struct RestoredBlock {
   BlockId now = kNoBlock;
 };
 
-// Called without a lock, with blocks of up to 64 positions at a time, parents first. An error means that none of these
-// blocks is usable: they are given back, and what continues them is skipped.
+// Called without a lock, with blocks of up to 64 positions at a time, parents first. An error means
+// that none of these blocks is usable: they are given back, and what continues them is skipped.
 using RestoreFn = absl::AnyInvocable<absl::Status(absl::Span<const RestoredBlock> blocks)>;
 
 struct RestoreReport {
