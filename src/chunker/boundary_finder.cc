@@ -100,7 +100,8 @@ size_t BoundaryFinder::HandleEvent(size_t i) {
     case CharClass::kQuote:
       return HandleOpen(i, c.code_point, c.size);
     case CharClass::kClose: {
-      const size_t after_marker = c.code_point == ')' ? HandleMarker(i) : 0;
+      if (c.code_point != ')') return HandleOpen(i, c.code_point, c.size);
+      const size_t after_marker = HandleMarker(i);
       return after_marker != 0 ? after_marker : i + c.size;
     }
     case CharClass::kContinue:
@@ -109,7 +110,9 @@ size_t BoundaryFinder::HandleEvent(size_t i) {
       break;
   }
   if (c.code_point == 0x2022) return HandleBullet(i);
-  if (c.code_point == 0x1361 && IsColonFullStop(i)) return HandleTerminator(i);
+  if ((c.code_point == 0x1361 || c.code_point == '|') && IsColonFullStop(i)) {
+    return HandleTerminator(i);
+  }
   return i + c.size;
 }
 

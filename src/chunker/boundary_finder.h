@@ -115,23 +115,28 @@ class BoundaryFinder {
   size_t HandleOpen(size_t i, char32_t c, size_t size);
   size_t HandleMarker(size_t i);
   size_t HandleBullet(size_t i);
-  bool IsColonFullStop(size_t i) const;
+  int RomanBefore(size_t end, size_t floor, size_t* begin) const;
+  bool IsColonFullStop(size_t i);
+  void SkipFootnote(Ending* ending) const;
+  size_t ReferenceEnd(size_t i) const;
+  bool IsOpeningPhrase(size_t end) const;
   size_t ConsumeClosers(Ending* ending) const;
   size_t FindCloser(size_t from, char32_t open, char32_t close, size_t reach) const;
   uint8_t Decide(const Ending& ending);
   uint8_t DecideIdeographic(const Ending& ending) const;
   uint8_t DecideNoSpace(const Ending& ending);
   uint8_t DecidePeriod(const Ending& ending);
-  uint8_t DecideLetter(size_t word, const Ending& ending, LanguageSet languages, bool starter);
+  uint8_t DecideLetter(size_t word, LanguageSet languages, bool starter);
   uint8_t DecideNumber(size_t word, const Ending& ending, LanguageSet languages, bool starter);
-  uint8_t DecideAcronym(const std::string& folded, const Ending& ending, LanguageSet languages,
-                        bool starter);
+  uint8_t DecideAcronym(const std::string& folded, const Ending& ending, bool starter);
   CharClass NextLetter(size_t n, size_t* at) const;
   size_t WordBegin(size_t end) const;
   size_t WordEnd(size_t begin) const;
   std::string Folded(size_t begin, size_t end) const;
   bool IsSpeechAfterName(size_t n) const;
+  bool IsRomanNumeral(size_t begin, size_t end) const;
   LanguageSet LanguagesAt(size_t i);
+  LanguageSet FindLanguages(size_t i);
 
   CharClass ClassAt(size_t i, size_t* size) const;
   bool AtTextEnd(size_t i) const { return i == held_.size() && at_end_; }

@@ -17,6 +17,36 @@ constexpr size_t kMaxTitleBytes = 400;
 bool IsAsciiDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsAsciiLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
+// Particles and prepositions that no Chinese or Japanese sentence, title or item ends with.
+bool IsConnective(char32_t c) {
+  switch (c) {
+    case 0x306E:  // の
+    case 0x3092:  // を
+    case 0x306B:  // に
+    case 0x306F:  // は
+    case 0x304C:  // が
+    case 0x3068:  // と
+    case 0x3067:  // で
+    case 0x3082:  // も
+    case 0x3078:  // へ
+    case 0x3084:  // や
+    case 0x7684:  // 的
+    case 0x548C:  // 和
+    case 0x4E0E:  // 与
+    case 0x8207:  // 與
+    case 0x53CA:  // 及
+    case 0x6216:  // 或
+    case 0x5728:  // 在
+    case 0x628A:  // 把
+    case 0x88AB:  // 被
+    case 0x5F9E:  // 從
+    case 0x4ECE:  // 从
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 size_t BoundaryFinder::SkipSpace(size_t i) const {
@@ -230,6 +260,7 @@ bool BoundaryFinder::IsListMarker(size_t n) const {
     case 0x25CF:
     case 0x25CB:
     case 0x25A0:
+    case 0x2043:
     case 0x2023:
     case 0x2219:
     case 0xB7:
@@ -277,6 +308,7 @@ bool BoundaryFinder::SoftLineBreaks(size_t content_end, size_t n) const {
   const CharClass next_class = NextLetter(n, &at);
   const size_t bytes = std::min<size_t>(content_end - line_begin_, 4096);
   if (last_class == CharClass::kIdeograph || next_class == CharClass::kIdeograph) {
+    if (IsConnective(last.code_point)) return false;
     return bytes * 2 / 3 < kWideIdeographicLine || last_class == CharClass::kFullStop;
   }
   if (next_class == CharClass::kLower) return false;
@@ -285,7 +317,12 @@ bool BoundaryFinder::SoftLineBreaks(size_t content_end, size_t n) const {
   const bool two_bytes = last.code_point >= 0x80;  // Cyrillic, Greek, Arabic, ...
   const size_t width = two_bytes ? bytes / 2 : bytes;
   const size_t widest = two_bytes ? widest_line_ / 2 : widest_line_;
-  if (width < kNarrowLine) return true;
+  if (width < kNarrowLine) {
+    // One short line may be an accident of wrapping; words enough for a title, or verse, are not.
+    if (LineEnd(n) - n < (two_bytes ? 2 : 1) * kNarrowLine) return true;
+    const std::string_view line = s_.substr(unit_begin_, content_end - unit_begin_);
+    return std::count(line.begin(), line.end(), ' ') >= 2;
+  }
   // The next word would have fitted, measured by the widest line of the paragraph.
   const size_t word = WordEnd(n) - n;
   return width + 1 + word + 4 < widest;

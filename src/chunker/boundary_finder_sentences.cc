@@ -88,8 +88,20 @@ size_t BoundaryFinder::HandleOpen(size_t i, char32_t c, size_t size) {
     region_end_ = FindCloser(next, c, c, c == '"' ? kQuoteReach : kQuoteReach / 2);
     return next;
   }
-  const char32_t partner = ClosingPartner(c);
-  if (partner == 0) return next;
+  char32_t partner = ClosingPartner(c);
+  if (partner == 0) {
+    // »German«, »Swedish» and ”Swedish”: a closing mark that stands like an opening one.
+    const CharBefore before = DecodeBefore(s_, i, unit_begin_ < i ? unit_begin_ : i - 1);
+    const CharClass before_class = ClassifyChar(before.code_point);
+    const bool opens = i == unit_begin_ || before_class == CharClass::kSpace ||
+                       before_class == CharClass::kNewline || before_class == CharClass::kOpen ||
+                       before_class == CharClass::kDash;
+    if (!opens || (c != 0xBB && c != 0x203A && c != 0x201D)) return next;
+    partner = c == 0xBB ? 0xAB : c == 0x203A ? 0x2039 : c;
+    region_end_ = FindCloser(next, c, partner, kQuoteReach);
+    if (region_end_ == 0 && c != partner) region_end_ = FindCloser(next, c, c, kQuoteReach);
+    return next;
+  }
   size_t end = FindCloser(next, c, partner, IsDirectionalQuote(c) ? kQuoteReach : kBracketReach);
   if (end == 0 && c == 0x201E) end = FindCloser(next, c, 0x201D, kQuoteReach);  // „...”
   if (end == 0 && c == 0x201A) end = FindCloser(next, c, 0x2019, kQuoteReach);
@@ -107,6 +119,10 @@ size_t BoundaryFinder::FindCloser(size_t from, char32_t open, char32_t close, si
     if (c.code_point == '\n' && end < view.size() && view[end] == '\n') return 0;
     if (c.code_point == close) {
       bool closes = true;
+      if (close == open && close >= 0x80) {
+        const CharClass before = ClassifyChar(DecodeBefore(view, i, from - 1).code_point);
+        closes = before != CharClass::kSpace;
+      }
       if (close == '\'' || close == 0x2019 || close == '"') {
         // An apostrophe, or the opening mark of the next quotation, closes nothing.
         size_t size = 0;
@@ -128,16 +144,39 @@ size_t BoundaryFinder::FindCloser(size_t from, char32_t open, char32_t close, si
 
 // --- Lists inside a line -----------------------------------------------------------------------
 
+// Value of the small roman numeral of two letters or more that ends there, or 0.
+int BoundaryFinder::RomanBefore(size_t end, size_t floor, size_t* begin) const {
+  int value = 0;
+  int largest = 0;
+  size_t i = end;
+  for (; i > floor; --i) {
+    const char c = s_[i - 1];
+    const int digit = c == 'i' ? 1 : c == 'v' ? 5 : c == 'x' ? 10 : 0;
+    if (digit == 0) break;
+    value += digit < largest ? -digit : digit;
+    largest = std::max(largest, digit);
+  }
+  const bool alone = i == floor || s_[i - 1] == ' ' || s_[i - 1] == '(' || s_[i - 1] == '\n';
+  // One letter is taken as a letter: "i." after "h.".
+  if (end - i < 2 || !alone || i < unit_begin_) return 0;
+  *begin = i;
+  return value;
+}
+
 // At '.' or ')' behind a number or letter. Returns 0 where it is no list marker.
 size_t BoundaryFinder::HandleMarker(size_t i) {
-  const size_t floor = std::max(unit_begin_, i - std::min<size_t>(i, 6));
+  const size_t floor = std::max(unit_begin_, i - std::min<size_t>(i, 7));
   size_t word = i;
   if (s_[i] == ')' && word > floor && s_[word - 1] == '.') --word;
   const size_t word_end = word;
   int value = 0;
   while (word > floor && s_[word - 1] >= '0' && s_[word - 1] <= '9') --word;
   char style = '1';
-  if (word == word_end) {
+  const int roman = word == word_end ? RomanBefore(word_end, floor, &word) : 0;
+  if (roman > 0) {
+    style = 'i';
+    value = roman;
+  } else if (word == word_end) {
     if (word == floor || word_end - floor < 1) return 0;
     const char c = s_[word - 1];
     const bool lower = c >= 'a' && c <= 'z';
@@ -163,11 +202,16 @@ size_t BoundaryFinder::HandleMarker(size_t i) {
     list_ = {style, tail, value};
     return next;
   }
-  const bool successor = list_.style == style && list_.tail == tail && value == list_.value + 1;
+  // The first roman numeral is a letter to look at.
+  const bool first_roman = style == 'i' && value == 2 && list_.style == 'a' && list_.value == 9;
+  const bool successor =
+      list_.tail == tail &&
+      ((list_.style == style && value == list_.value + 1) || first_roman);
   if (!successor || s_[begin - 1] == '(') return 0;
   const CharClass before = ClassifyChar(DecodeBefore(s_, begin, unit_begin_).code_point);
   if (before != CharClass::kSpace && before != CharClass::kNewline) return 0;
   list_.value = value;
+  list_.style = style;
   size_t cut = begin;
   size_t content_end = ContentEnd(cut);
   const CharBefore bullet = DecodeBefore(s_, content_end, unit_begin_);
@@ -196,7 +240,7 @@ size_t BoundaryFinder::HandleBullet(size_t i) {
 // --- Terminators -------------------------------------------------------------------------------
 
 // Marks that end sentences in one script only: ':' in Armenian, ';' in Greek, two Ethiopic spaces.
-bool BoundaryFinder::IsColonFullStop(size_t i) const {
+bool BoundaryFinder::IsColonFullStop(size_t i) {
   if (i <= unit_begin_) return false;
   const DecodedChar c = DecodeUtf8(s_, i);
   const char32_t before = DecodeBefore(s_, i, unit_begin_).code_point;
@@ -208,13 +252,19 @@ bool BoundaryFinder::IsColonFullStop(size_t i) const {
     const bool greek = (before >= 0x370 && before < 0x400) || (before >= 0x1F00 && before < 0x2000);
     return greek && (next >= s_.size() || SkipSpace(next) > next || s_[next] == '\n');
   }
+  if (c.code_point == '|') {
+    const bool indic = before >= 0x900 && before < 0xE00;
+    return (indic || before == ' ') && (next >= s_.size() || s_[next] == ' ' || s_[next] == '\n') &&
+           (LanguagesAt(i) & kDevanagariLanguages) != 0;
+  }
   return c.code_point == 0x1361 && next < s_.size() && DecodeUtf8(s_, next).code_point == 0x1361;
 }
 
 size_t BoundaryFinder::HandleTerminator(size_t i) {
   if (s_[i] == '.') {
     if (const size_t after = HandleMarker(i); after != 0) return after;
-    if (i + 2 < s_.size() && s_[i + 1] == ' ' && s_[i + 2] == '.') return HandleSpacedEllipsis(i);
+    const bool spaced = i + 2 < s_.size() && s_[i + 1] == ' ' && s_[i + 2] == '.';
+    if (spaced && (i + 3 >= s_.size() || s_[i + 3] != '.')) return HandleSpacedEllipsis(i);
   }
   Ending e;
   e.begin = i;
@@ -228,7 +278,8 @@ size_t BoundaryFinder::HandleTerminator(size_t i) {
     } else if (cls == CharClass::kEllipsis) {
       e.dots += 3;
     } else if (cls == CharClass::kBang || cls == CharClass::kFullStop ||
-               (first && cls == CharClass::kContinue) || c.code_point == 0x1361) {
+               (first && cls == CharClass::kContinue) || c.code_point == 0x1361 ||
+               c.code_point == '|') {
       e.strong = true;
       e.no_space |= cls == CharClass::kFullStop || c.code_point == 0x1361;
     } else if (cls != CharClass::kExtend || first) {
@@ -238,8 +289,12 @@ size_t BoundaryFinder::HandleTerminator(size_t i) {
     j += c.size;
   }
   e.run_end = j;
+  const bool omission = i > unit_begin_ && j < s_.size() &&
+                        ((s_[i - 1] == '[' && s_[j] == ']') || (s_[i - 1] == '(' && s_[j] == ')'));
+  if (omission) return j;  // [...]
   e.end = ConsumeClosers(&e);
   if (region_end_ > e.end) return e.end;
+  if (!e.strong && e.dots == 1) SkipFootnote(&e);
   const size_t gap = SkipSpace(e.end);
   size_t size = 0;
   if (gap >= s_.size()) return gap;
@@ -269,12 +324,36 @@ size_t BoundaryFinder::HandleSpacedEllipsis(size_t i) {
     ++dots;
   }
   const size_t n = SkipSpace(j);
-  if (dots < 4 || n >= s_.size() || region_end_ > i) return j;
+  if (dots < 3 || n >= s_.size() || region_end_ > i) return j;
   size_t at = 0;
-  if (NextLetter(n, &at) == CharClass::kUpper && i > unit_begin_ && s_[i - 1] != ' ') {
+  if (NextLetter(n, &at) != CharClass::kUpper) return j;
+  if (dots > 3 && i > unit_begin_ && s_[i - 1] != ' ') {
     Emit(i + 1, i + 1, i + 2, Unit::kSentence, 130);
+  } else if (s_[at] != 'I' || WordEnd(at) > at + 1) {
+    Emit(j, j, n, Unit::kSentence, 110);
   }
   return j;
+}
+
+// "fast thinking.10 This model": the number of a footnote belongs to the sentence before it.
+void BoundaryFinder::SkipFootnote(Ending* e) const {
+  size_t k = e->end;
+  while (k < s_.size() && k - e->end < 3 && s_[k] >= '0' && s_[k] <= '9') ++k;
+  if (k == e->end || k >= s_.size() || s_[k] != ' ' || e->begin == unit_begin_) return;
+  const CharClass before = ClassifyChar(DecodeBefore(s_, e->begin, unit_begin_).code_point);
+  if (before != CharClass::kLower && before != CharClass::kClose) return;
+  const size_t word = WordBegin(e->begin);
+  if (before == CharClass::kLower && e->begin - word < 4) return;  // No.5, fig.2
+  size_t at = 0;
+  if (NextLetter(SkipSpace(k), &at) == CharClass::kUpper) e->end = k;
+}
+
+// After a reference mark "[12]" that begins at `i`; 0 where there is none.
+size_t BoundaryFinder::ReferenceEnd(size_t i) const {
+  if (i >= s_.size() || s_[i] != '[') return 0;
+  size_t k = i + 1;
+  while (k < s_.size() && k - i < 5 && s_[k] >= '0' && s_[k] <= '9') ++k;
+  return k > i + 1 && k < s_.size() && s_[k] == ']' ? k + 1 : 0;
 }
 
 // Closing quotes, brackets, emphasis and reference marks right behind the terminators.
@@ -299,10 +378,19 @@ size_t BoundaryFinder::ConsumeClosers(Ending* e) const {
     } else if (c.code_point == '*' || c.code_point == '_') {
       if (letter_next) break;
     } else if (c.code_point == '[') {
-      size_t k = after;
-      while (k < s_.size() && k - after < 4 && s_[k] >= '0' && s_[k] <= '9') ++k;
-      if (k == after || k >= s_.size() || s_[k] != ']') break;
-      j = k + 1;
+      const size_t reference_end = ReferenceEnd(j);
+      if (reference_end == 0) break;
+      j = reference_end;
+      continue;
+    } else if (c.code_point == ' ') {
+      // A detached reference or closing mark: " [2]", " '' ".
+      size_t k = ReferenceEnd(after);
+      if (k == 0) {
+        k = after;
+        while (k < s_.size() && k - after < 2 && (s_[k] == '\'' || s_[k] == '"')) ++k;
+        if (k == after || k >= s_.size() || (s_[k] != ' ' && s_[k] != '\n')) break;
+      }
+      j = k;
       continue;
     } else {
       break;
@@ -317,16 +405,24 @@ size_t BoundaryFinder::ConsumeClosers(Ending* e) const {
 uint8_t BoundaryFinder::Decide(const Ending& e) {
   size_t size = 0;
   const CharClass next = ClassAt(e.next, &size);
-  if (next == CharClass::kContinue || next == CharClass::kClose || next == CharClass::kExtend) {
-    return 0;
-  }
-  if (e.no_space && (IsIdeographicStop(e.last) || e.next == e.end)) return DecideIdeographic(e);
+  if (next == CharClass::kContinue || next == CharClass::kExtend) return 0;
   size_t at = 0;
   const CharClass letter = NextLetter(e.next, &at);
+  if (next == CharClass::kClose && letter == CharClass::kOther) return 0;
+  if (next == CharClass::kPeriod || next == CharClass::kBang || next == CharClass::kEllipsis) {
+    // "gone. ...and back": an ellipsis before a word begins a sentence; other marks go on.
+    const bool leading = next != CharClass::kBang && at > e.next + 1 && at < s_.size() &&
+                         letter != CharClass::kOther && s_[at - 1] != ' ';
+    return leading && (e.strong || e.dots == 1) ? 120 : 0;
+  }
+  if (e.no_space && (IsIdeographicStop(e.last) || e.next == e.end)) return DecideIdeographic(e);
   if (!e.strong && e.dots == 1) return DecidePeriod(e);
   if (letter == CharClass::kLower) return 0;
   if (letter == CharClass::kOther && next == CharClass::kDash) return 0;
-  if (!e.strong) return letter == CharClass::kIdeograph ? 0 : 120;  // ellipsis
+  if (!e.strong) {  // ellipsis; I is a capital anywhere
+    const bool pronoun = s_[at] == 'I' && WordEnd(at) == at + 1;
+    return letter == CharClass::kIdeograph || pronoun ? 0 : 120;
+  }
   if (e.closed_quote && IsSpeechAfterName(e.next)) return 0;
   return 220;
 }
@@ -379,10 +475,18 @@ uint8_t BoundaryFinder::DecidePeriod(const Ending& e) {
   size_t at = 0;
   const CharClass letter = NextLetter(e.next, &at);
   const size_t word = WordBegin(e.begin);
-  const std::string folded = Folded(word, e.begin);
+  size_t word_end = e.begin;  // without directional marks: "د\u202A.\u202C"
+  while (word_end > word) {
+    const CharBefore c = DecodeBefore(s_, word_end, word);
+    if (c.code_point < 0x200B || ClassifyChar(c.code_point) != CharClass::kExtend) break;
+    word_end = c.begin;
+  }
+  const std::string folded = Folded(word, word_end);
   const LanguageSet languages = LanguagesAt(e.begin);
   const WordFacts facts = FindWord(folded);
-  const AbbreviationKind kind = facts.Abbreviation(languages);
+  const bool western = (languages & (kLatinLanguages | kCyrillicLanguages)) != 0;
+  const AbbreviationKind kind = facts.Abbreviation(
+      western ? languages | Bit(Language::kInternational) : languages);
   if (letter == CharClass::kLower) {
     // iPhone, eBay: a small letter before a capital begins a name.
     size_t size = 0;
@@ -391,7 +495,10 @@ uint8_t BoundaryFinder::DecidePeriod(const Ending& e) {
     return name ? 140 : 0;
   }
   size_t next_size = 0;
-  if (letter == CharClass::kOther && ClassAt(e.next, &next_size) == CharClass::kDash) return 0;
+  if (ClassAt(e.next, &next_size) == CharClass::kDash &&
+      (letter == CharClass::kOther || letter == CharClass::kDigit)) {
+    return 0;
+  }
   if (word == e.begin) return 180;  // after a quote, a bracket, a symbol
   if (e.closed_quote && IsSpeechAfterName(e.next)) return 0;
   const bool starter =
@@ -402,10 +509,14 @@ uint8_t BoundaryFinder::DecidePeriod(const Ending& e) {
   if (first == CharClass::kDigit) return DecideNumber(word, e, languages, starter);
   const size_t dot = folded.find('.');
   if (dot != std::string::npos && kind != AbbreviationKind::kTitle) {
-    return DecideAcronym(folded, e, languages, starter);
+    return DecideAcronym(folded, e, starter);
   }
-  if (word + first_size == e.begin && IsLetter(first) && first != CharClass::kIdeograph) {
-    return DecideLetter(word, e, languages, starter);
+  if (word + first_size == word_end && IsLetter(first) && first != CharClass::kIdeograph) {
+    return DecideLetter(word, languages, starter);
+  }
+  const bool one_language = (languages & (languages - 1)) == 0;
+  if (one_language && (languages & kOrdinalLanguages) != 0 && IsRomanNumeral(word, e.begin)) {
+    return starter ? 150 : 0;
   }
   switch (kind) {
     case AbbreviationKind::kTitle:
@@ -424,8 +535,7 @@ uint8_t BoundaryFinder::DecidePeriod(const Ending& e) {
   return letter == CharClass::kUpper ? 210 : letter == CharClass::kOther ? 150 : 190;
 }
 
-uint8_t BoundaryFinder::DecideLetter(size_t word, const Ending& e, LanguageSet languages,
-                                     bool starter) {
+uint8_t BoundaryFinder::DecideLetter(size_t word, LanguageSet languages, bool starter) {
   size_t size = 0;
   const CharClass cls = ClassAt(word, &size);
   if (cls == CharClass::kOtherLetter) return 0;
@@ -446,7 +556,6 @@ uint8_t BoundaryFinder::DecideLetter(size_t word, const Ending& e, LanguageSet l
                          previous == "do" || previous == "did" || previous == "have";
     if (pronoun) return 140;
   }
-  (void)e;
   return starter ? 120 : 0;
 }
 
@@ -469,7 +578,7 @@ uint8_t BoundaryFinder::DecideNumber(size_t word, const Ending& e, LanguageSet l
 }
 
 uint8_t BoundaryFinder::DecideAcronym(const std::string& folded, const Ending& e,
-                                      LanguageSet languages, bool starter) {
+                                      bool starter) {
   size_t segment = 0;
   bool acronym = true;
   for (const char c : folded) {
@@ -481,15 +590,39 @@ uint8_t BoundaryFinder::DecideAcronym(const std::string& folded, const Ending& e
   if (!acronym) return letter == CharClass::kUpper ? 200 : 170;  // example.com, file.txt
   if (letter == CharClass::kDigit) return 0;
   if (letter != CharClass::kUpper) return 0;
-  if (folded == "a.m" || folded == "p.m") {
-    const size_t word_end = WordEnd(at);
-    const WordFacts next = FindWord(Folded(at, word_end));
-    if (next.calendar != 0) return 0;
-    if (s_[e.begin - 1] == 'M') return 160;
-    if (next.Abbreviation(languages) == AbbreviationKind::kTitle) return 0;
-    return 140;
-  }
-  return starter ? 140 : 0;
+  if (starter) return 140;
+  // What follows a time, an era or a degree is seldom a part of it.
+  static constexpr std::string_view kFinal[] = {"a.m", "p.m",  "b.c",  "a.d",  "b.c.e", "c.e",
+                                                "ph.d", "m.d", "j.d",  "ll.m", "ll.b",  "b.a",
+                                                "m.a",  "b.sc", "m.sc", "m.b.a"};
+  if (std::find(std::begin(kFinal), std::end(kFinal), folded) == std::end(kFinal)) return 0;
+  const size_t word_end = WordEnd(at);
+  if (FindWord(Folded(at, word_end)).calendar != 0) return 0;
+  const bool initial = word_end < s_.size() && s_[word_end] == '.' && word_end - at == 1;
+  bool capitals = true;  // a time zone
+  for (size_t k = at; k < word_end; ++k) capitals &= s_[k] >= 'A' && s_[k] <= 'Z';
+  if (initial || (capitals && word_end - at > 1)) return 0;
+  return IsOpeningPhrase(e.begin) ? 0 : 130;
+}
+
+// Capitals only: XIV.
+bool BoundaryFinder::IsRomanNumeral(size_t begin, size_t end) const {
+  const std::string_view word = s_.substr(begin, end - begin);
+  return !word.empty() && word.find_first_not_of("IVXLCDM") == std::string_view::npos;
+}
+
+// "At 5 a.m. Mr. Smith left": up to `end`, the unit only says when.
+bool BoundaryFinder::IsOpeningPhrase(size_t end) const {
+  size_t words = 0;
+  for (size_t i = unit_begin_; i < end; ++i) words += s_[i] == ' ';
+  if (words > 3) return false;
+  size_t at = 0;
+  if (NextLetter(unit_begin_, &at) == CharClass::kOther) return false;
+  const std::string first = Folded(at, WordEnd(at));
+  static constexpr std::string_view kWhen[] = {"at",    "by",    "around", "about", "before",
+                                               "after", "since", "until",  "from",  "till",
+                                               "klokken", "kl", "um", "gegen", "om", "alle", "klo"};
+  return std::find(std::begin(kWhen), std::end(kWhen), first) != std::end(kWhen);
 }
 
 // --- Looking around ----------------------------------------------------------------------------
@@ -505,6 +638,7 @@ CharClass BoundaryFinder::NextLetter(size_t n, size_t* at) const {
     const bool skip = cls == CharClass::kOpen || cls == CharClass::kQuote ||
                       cls == CharClass::kDash || cls == CharClass::kPeriod ||
                       cls == CharClass::kEllipsis || cls == CharClass::kExtend ||
+                      DecodeUtf8(s_, n).code_point == 0xBB || DecodeUtf8(s_, n).code_point == 0x201D ||
                       (cls == CharClass::kSpace && k > 0) || s_[n] == '*' || s_[n] == '_' ||
                       DecodeUtf8(s_, n).code_point == 0xBF || DecodeUtf8(s_, n).code_point == 0xA1;
     if (!skip) return CharClass::kOther;
@@ -525,10 +659,11 @@ size_t BoundaryFinder::WordBegin(size_t end) const {
                         c.code_point == 0x2019 || c.code_point == '/' || c.code_point == '@' ||
                         c.code_point == '_' || c.code_point == ':' || c.code_point == '&' ||
                         c.code_point == '=' || c.code_point == '%' || c.code_point == ',' ||
-                        c.code_point == 0x2116 || c.code_point == '#' || c.code_point == 0x5F4;
+                        c.code_point == 0x2116 || c.code_point == 0xB0 || c.code_point == '#' || c.code_point == 0x5F4;
     if (!inside) break;
     begin = c.begin;
   }
+  while (begin < end && s_[begin] == '-') ++begin;
   // Elided articles and opening quotes are not part of the word: l'Avv., 'Mr.
   for (size_t i = begin; i < end; ++i) {
     const bool apostrophe = s_[i] == '\'';
@@ -573,7 +708,11 @@ bool BoundaryFinder::IsSpeechAfterName(size_t n) const {
 // The languages whose rules hold at `i`: the option's, else those of the script of the letters
 // before, narrowed by the function words of the unit where they tell.
 LanguageSet BoundaryFinder::LanguagesAt(size_t i) {
-  if (language_unit_ == unit_begin_) return language_set_;
+  if (language_unit_ != unit_begin_) language_set_ = FindLanguages(i);
+  return language_set_;
+}
+
+LanguageSet BoundaryFinder::FindLanguages(size_t i) {
   LanguageSet script = 0;
   const size_t floor = std::max(unit_begin_, i - std::min<size_t>(i, 96));
   for (size_t j = i; j > floor && script == 0;) {
@@ -584,9 +723,8 @@ LanguageSet BoundaryFinder::LanguagesAt(size_t i) {
   if (script == 0) script = kLatinLanguages;
   language_unit_ = unit_begin_;
   if (option_language_ != Language::kNone && (script & Bit(option_language_)) != 0) {
-    return language_set_ = Bit(option_language_);
+    return Bit(option_language_);
   }
-  language_set_ = script;
   LanguageSet* detected = script == kLatinLanguages          ? &detected_latin_
                           : script == kCyrillicLanguages     ? &detected_cyrillic_
                           : script == kArabicScriptLanguages ? &detected_arabic_
@@ -602,7 +740,8 @@ LanguageSet BoundaryFinder::LanguagesAt(size_t i) {
       j += DecodeUtf8(s_, j).size;
       continue;
     }
-    LanguageSet hits = FindWord(Folded(j, word_end)).frequent & script;
+    const WordFacts facts = FindWord(Folded(j, word_end));
+    LanguageSet hits = (facts.frequent | facts.starter) & script;
     while (hits != 0) {
       const unsigned bit = static_cast<unsigned>(__builtin_ctzll(hits));
       hits &= hits - 1;
@@ -616,9 +755,10 @@ LanguageSet BoundaryFinder::LanguagesAt(size_t i) {
     }
     j = word_end;
   }
+  if ((winner & Bit(Language::kEnglish)) != 0) winner = Bit(Language::kEnglish);  // a tie
   if (best >= 2) *detected = winner;
-  if (*detected != 0) return language_set_ = *detected;
-  return language_set_ = script == kLatinLanguages ? Bit(Language::kEnglish) : script;
+  if (*detected != 0) return *detected;
+  return script == kLatinLanguages ? Bit(Language::kEnglish) : script;
 }
 
 }  // namespace penstock::internal

@@ -37,12 +37,11 @@ enum class CharClass : uint8_t {
 
 CharClass ClassifyChar(char32_t c);
 
-// ’ closes, and is an apostrophe; „ opens in German, “ closes there.
 // The partner of an opening bracket or directional quotation mark; 0 where `c` opens nothing.
 // U+201C opens for most languages and closes for those that open with U+201E.
 char32_t ClosingPartner(char32_t c);
 
-// Simple lower case for Latin, Greek, Cyrillic, Armenian; others map to themselves.
+// Lower case; of the one character that becomes two, the first.
 char32_t FoldCase(char32_t c);
 
 // The character that ends at `end`. REQUIRES: end > floor. O(1).

@@ -53,6 +53,7 @@ enum class Language : uint8_t {
   kMarathi,
   kChinese,
   kJapanese,
+  kInternational,  // abbreviations understood in any Latin or Cyrillic text
   kCount,
 };
 

@@ -43,7 +43,7 @@ constexpr Pair kPairs[] = {
 
 constexpr bool IsAsciiEvent(uint8_t b) {
   return b == '.' || b == '!' || b == '?' || b == ':' || b == ';' || b == '"' || b == '\'' ||
-         b == '(' || b == ')' || b == '[' || b == ']' || b == '{' || b == '}' ||
+         b == '(' || b == ')' || b == '[' || b == ']' || (b >= '{' && b <= '}') ||
          (b >= 0x0A && b <= 0x0D);
 }
 
@@ -97,7 +97,8 @@ __m128i AsciiEvents(__m128i v) {
   m = _mm_or_si128(m, InAsciiRange(v, ':', ';'));
   m = _mm_or_si128(m, InAsciiRange(v, '\'', ')'));
   m = _mm_or_si128(m, InAsciiRange(v, 0x0A, 0x0D));
-  // [ ] { } are equal up to bit 5 and bits 1..2: 5B 5D 7B 7D.
+  m = _mm_or_si128(m, Equal(v, '|'));
+  // [ ] and { } differ in one bit.
   const __m128i folded = _mm_or_si128(v, _mm_set1_epi8(0x20));
   return _mm_or_si128(m, _mm_or_si128(Equal(folded, '{'), Equal(folded, '}')));
 }

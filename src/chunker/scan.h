@@ -15,7 +15,7 @@
 namespace penstock::internal {
 
 // First event at or after `from`, or text.size(). Events are the ASCII bytes . ! ? : ; " ' ( ) [ ]
-// { } and U+000A ... U+000D, and any non-ASCII character whose first two bytes are those of a
+// { | } and U+000A ... U+000D, and any non-ASCII character whose first two bytes are those of a
 // sentence end, quotation mark, bracket or line separator in some script. A lead byte that is the
 // last byte of the text is an event as well. O(distance).
 size_t FindEvent(std::string_view text, size_t from);
