@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "chunker/subunits.h"
+#include "chunker/packing.h"
 #include "text/utf8.h"
 
 namespace penstock::internal {
@@ -14,39 +14,7 @@ constexpr size_t kScanStep = size_t{256} << 10;
 constexpr size_t kWindowBytes = size_t{512} << 10;
 constexpr size_t kScorerContext = 512;
 
-// Weight of unused budget against the cost of a cut; see README.md, "Packing".
-constexpr double kUnusedWeight = 1.0;
-constexpr double kUnderfilled = 4.0;
-
 }  // namespace
-
-double CutCost(Unit unit, uint8_t score) {
-  const double doubt = (255 - score) / 255.0;
-  switch (unit) {
-    case Unit::kDocument:
-    case Unit::kHeading:
-      return 0.0;
-    case Unit::kParagraph:
-    case Unit::kCodeFence:
-      return 0.03 + 0.02 * doubt;
-    case Unit::kListItem:
-      return 0.12 + 0.05 * doubt;
-    case Unit::kTableRow:
-      return 0.16;
-    case Unit::kLine:
-      return score <= 1 ? 0.9 : 0.18 + 0.05 * doubt;
-    case Unit::kSentence:
-      return 0.20 + 0.10 * doubt;
-    case Unit::kClause:
-      return 0.6;
-    case Unit::kWord:
-      return 0.8;
-    case Unit::kGrapheme:
-    case Unit::kCodePoint:
-      return 1.0;
-  }
-  return 1.0;
-}
 
 Session::Session(const Chunker::Rep* rep)
     : rep_(rep),
@@ -163,14 +131,18 @@ size_t Session::CountUpTo(size_t begin, size_t end) {
   return meter_.Count(begin, end);
 }
 
+// Keeps [begin, cuts_[index]) encoded, with what follows as far as units are known.
 void Session::CoverFor(size_t begin, size_t index) {
+  Cover(std::min(begin, past_.front().byte), index, kWindowBytes);
+}
+
+void Session::Cover(size_t begin, size_t index, size_t window_bytes) {
   if (!rep_->safe_cuts) return;
   size_t preferred = cuts_[index].byte;
-  const size_t limit = begin + kWindowBytes;
-  const auto after = std::upper_bound(cuts_.begin(), cuts_.end(), limit,
+  const auto after = std::upper_bound(cuts_.begin(), cuts_.end(), begin + window_bytes,
                                       [](size_t v, const Cut& cut) { return v < cut.byte; });
   if (after != cuts_.begin()) preferred = std::max(preferred, std::prev(after)->byte);
-  meter_.Cover(std::min(begin, past_.front().byte), cuts_[index].byte, preferred);
+  meter_.Cover(begin, cuts_[index].byte, preferred);
 }
 
 // counts[k] = tokens of [begin, cuts_[k]), up to the first that is over the budget.
@@ -201,7 +173,8 @@ bool Session::FindLimit(size_t begin, std::vector<size_t>* counts) {
   }
 }
 
-size_t Session::OverlapBegin() {
+// Where the extent of a chunk that ends at cuts_[index] begins.
+size_t Session::OverlapBegin(size_t index) {
   const ChunkerOptions& options = rep_->options;
   if (options.overlap_tokens == 0 || inside_unit_ || past_.size() < 2) return core_begin_;
   size_t best = core_begin_;
@@ -209,9 +182,9 @@ size_t Session::OverlapBegin() {
   for (size_t i = past_.size() - 1; i-- > 0;) {
     const Cut& cut = past_[i];
     if (cut.unit < options.overlap_unit && cut.byte > 0) continue;
-    CoverFor(cut.byte, 0);
+    CoverFor(cut.byte, index);
     if (Count(cut.byte, core_begin_) > options.overlap_tokens) break;
-    if (Count(cut.byte, cuts_[0].byte) > rep_->budget) break;
+    if (Count(cut.byte, cuts_[index].byte) > rep_->budget) break;
     best = cut.byte;
     ++units;
     if (options.overlap_units.has_value() && units >= *options.overlap_units) break;
@@ -234,10 +207,8 @@ size_t Session::Choose(const std::vector<size_t>& counts) const {
       best_cost = -1;
       continue;
     }
-    const double fill =
-        std::min(1.0, static_cast<double>(counts[i]) / static_cast<double>(rep_->budget));
-    double cost = CutCost(cut.unit, cut.score) + kUnusedWeight * (1 - fill) * (1 - fill);
-    if (fill < rep_->options.min_fill) cost += kUnderfilled;
+    const double cost = ChunkCost(CutCost(cut.unit, cut.score), counts[i], rep_->budget,
+                                  rep_->options.min_fill);
     if (best == counts.size() || cost <= best_cost) {
       best = i;
       best_cost = cost;
@@ -248,7 +219,10 @@ size_t Session::Choose(const std::vector<size_t>& counts) const {
 
 bool Session::Next(Chunk* chunk) {
   if (!EnsureCut(0)) return false;
-  size_t begin = OverlapBegin();
+  if (rep_->options.packing == Packing::kBalanced || rep_->options.packing == Packing::kOptimal) {
+    if (NextPlanned(chunk)) return true;
+  }
+  size_t begin = OverlapBegin(0);
   std::vector<size_t> counts;
   for (;;) {
     if (!FindLimit(begin, &counts)) return false;

@@ -60,7 +60,11 @@ class Session {
   size_t Count(size_t begin, size_t end);      // exact but for Meter::Count()'s caveat
   size_t CountUpTo(size_t begin, size_t end);  // may stop above the budget
   void CoverFor(size_t begin, size_t index);
-  size_t OverlapBegin();
+  void Cover(size_t begin, size_t index, size_t window_bytes);
+  size_t OverlapBegin(size_t index);
+  void Plan();
+  bool NextPlanned(Chunk* chunk);
+  size_t UnitTokens(size_t index);
   bool FindLimit(size_t begin, std::vector<size_t>* counts);  // false: more text is needed
   size_t Choose(const std::vector<size_t>& counts) const;
   bool Emit(size_t begin, size_t index, Chunk* chunk);
@@ -88,11 +92,9 @@ class Session {
   std::deque<Heading> headings_;
   std::vector<Heading> section_;  // headings around core_begin_, outermost first
   size_t core_begin_ = 0;
+  std::deque<size_t> plan_;   // balanced, optimal: numbers of units of the chunks to come
   bool inside_unit_ = false;  // core_begin_ is within an oversize unit
 };
-
-// What a cut costs: 0 for the end of the text, 1 for the middle of a word.
-double CutCost(Unit unit, uint8_t score);
 
 }  // namespace penstock::internal
 

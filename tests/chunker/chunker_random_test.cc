@@ -65,6 +65,23 @@ TEST_P(EveryFake, ChunksKeepTheInvariants) {
   }
 }
 
+TEST_P(EveryFake, BalancedAndOptimalPackingKeepTheInvariants) {
+  SeededRandom random(200 + static_cast<uint64_t>(GetParam()));
+  const TokenizerPtr tokenizer = MakeFake(GetParam());
+  for (size_t round = 0; round < Scaled(60); ++round) {
+    const std::string text = RandomDocument(random, random.Below(100));
+    ChunkerOptions options = RandomOptions(random);
+    options.packing = random.OneIn(2) ? Packing::kBalanced : Packing::kOptimal;
+    if (options.packing == Packing::kBalanced) options.balanced_multiple = 1 + random.Below(4);
+    PENSTOCK_ASSERT_OK_AND_ASSIGN(const Chunker chunker, Chunker::Create(tokenizer, options));
+    const std::vector<Chunk> chunks = chunker.Split(text);
+    ASSERT_TRUE(CheckChunks(text, *tokenizer, chunker, chunks)) << "text: " << text;
+    if (GetParam() != FakeKind::kNotMonotone) CheckWholeUnits(text, *tokenizer, chunker, chunks);
+    ASSERT_FALSE(HasFailure()) << "text: " << text;
+    EXPECT_EQ(chunker.NewStream().status().code(), absl::StatusCode::kFailedPrecondition);
+  }
+}
+
 TEST_P(EveryFake, AStreamGivesTheSameChunksForAnyFragments) {
   SeededRandom random(100 + static_cast<uint64_t>(GetParam()));
   const TokenizerPtr tokenizer = MakeFake(GetParam());
