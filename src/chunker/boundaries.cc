@@ -3,6 +3,7 @@
 // FindBoundaries and SplitSentences: the finder over a whole text.
 #include "chunker/boundary_finder.h"
 #include "penstock/chunker/boundary.h"
+#include "text/segmentation.h"
 
 namespace penstock {
 namespace {
@@ -13,6 +14,13 @@ constexpr size_t kNoLimit = static_cast<size_t>(-1) / 4;
 std::vector<internal::Candidate> FindCandidates(std::string_view text,
                                                 const BoundaryOptions& options) {
   std::vector<internal::Candidate> candidates;
+  if (options.rules == SentenceRules::kUax29) {
+    for (internal::SentenceIterator it(text); it.Next();) {
+      const size_t end = it.range().end;
+      if (end < text.size()) candidates.push_back({end, end, end, Unit::kSentence, 255});
+    }
+    return candidates;
+  }
   std::vector<internal::Heading> headings;
   internal::BoundaryFinder finder(options, kNoLimit);
   finder.Scan(text, 0, /*at_end=*/true, &candidates, &headings);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "chunker/scan.h"
+#include "chunker/subunits.h"
 #include "text/utf8.h"
 
 namespace penstock::internal {
@@ -20,7 +21,7 @@ void BoundaryFinder::Rebase(size_t base) {
   line_begin_ += shift;
   if (region_end_ != 0) region_end_ += shift;
   pending_end_ += shift;
-  language_unit_ += shift;
+  language_from_ += shift;
   base_ = base;
 }
 
@@ -29,6 +30,7 @@ void BoundaryFinder::Scan(std::string_view held, size_t base, bool at_end,
   Rebase(base);
   held_ = held;
   at_end_ = at_end;
+  scanner_ = EventScanner(held);
   candidates_ = candidates;
   headings_ = headings;
   if (!started_) {
@@ -38,8 +40,7 @@ void BoundaryFinder::Scan(std::string_view held, size_t base, bool at_end,
     started_ = true;
   }
   for (;;) {
-    const size_t i =
-        in_fence_ ? std::min(held.find('\n', pos_), held.size()) : FindEvent(held, pos_);
+    const size_t i = in_fence_ ? std::min(held.find('\n', pos_), held.size()) : scanner_.Next(pos_);
     if (i > unit_begin_ + max_unit_bytes_) {
       // Certain as soon as the text goes past the limit: no event before it is left.
       if (held.size() - unit_begin_ < max_unit_bytes_ + kLookahead && !at_end) {
@@ -62,17 +63,23 @@ void BoundaryFinder::Scan(std::string_view held, size_t base, bool at_end,
   }
 }
 
-// Cuts after the last white space within the last quarter KiB before `limit`, else at the last
-// code point border; packing subdivides such units further anyway.
+// Cuts after the last white space within the last quarter KiB before `limit`, else after the last
+// grapheme that begins there; packing subdivides such units further anyway.
 void BoundaryFinder::ForceLongUnit(size_t limit) {
-  size_t cut = limit;
-  while (cut > limit - 4 && IsUtf8Continuation(held_[cut])) --cut;
-  for (size_t i = cut; i > limit - 256; --i) {
-    if (held_[i - 1] == ' ' || held_[i - 1] == '\n') {
+  size_t begin = limit - 256;
+  while (begin > limit - 260 && IsUtf8Continuation(held_[begin])) --begin;
+  const std::string_view view = held_.substr(0, limit + kLookahead / 2);
+  size_t cut = 0;
+  bool word = false;
+  for (size_t i = GraphemeEnd(view, begin); i < view.size(); i = GraphemeEnd(view, i)) {
+    const bool space = held_[i - 1] == ' ' || held_[i - 1] == '\n';
+    if (cut == 0 || (i <= limit && (space || !word))) {
       cut = i;
-      break;
+      word = space;
     }
+    if (i >= limit) break;
   }
+  if (cut == 0) cut = limit;  // one grapheme of many hundred bytes: no place is good
   Emit(cut, cut, cut, Unit::kWord, 1);
   pos_ = std::max(pos_, cut);
 }
@@ -116,18 +123,15 @@ size_t BoundaryFinder::HandleEvent(size_t i) {
   return i + c.size;
 }
 
-CharClass BoundaryFinder::ClassAt(size_t i, size_t* size) const {
-  const DecodedChar c = DecodeUtf8(s_, i);
-  *size = c.size;
-  return ClassifyChar(c.code_point);
-}
-
 void BoundaryFinder::Emit(size_t content_end, size_t line_start, size_t next, Unit unit,
                           uint8_t score) {
   candidates_->push_back({base_ + content_end, base_ + line_start, base_ + next, unit, score});
   unit_begin_ = next;
   if (region_end_ <= next) region_end_ = 0;
-  if (unit >= Unit::kParagraph) list_ = ListState();
+  if (unit >= Unit::kParagraph) {
+    list_ = ListState();
+    ++paragraph_;
+  }
 }
 
 }  // namespace penstock::internal

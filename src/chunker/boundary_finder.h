@@ -23,6 +23,7 @@
 
 #include "chunker/char_class.h"
 #include "chunker/language.h"
+#include "chunker/scan.h"
 #include "penstock/chunker/boundary.h"
 
 namespace penstock::internal {
@@ -40,6 +41,18 @@ struct Heading {
   size_t byte = 0;  // where the heading's line begins
   int level = 1;    // 1 ... 6
   std::string title;
+};
+
+// A word in lower case; of a longer one, the beginning. Not on the heap: made for every period.
+class FoldedWord {
+ public:
+  FoldedWord(std::string_view text, size_t begin, size_t end);
+  std::string_view view() const { return {bytes_, size_}; }
+  bool operator==(std::string_view other) const { return view() == other; }
+
+ private:
+  char bytes_[128];
+  size_t size_ = 0;
 };
 
 class BoundaryFinder {
@@ -128,17 +141,27 @@ class BoundaryFinder {
   uint8_t DecidePeriod(const Ending& ending);
   uint8_t DecideLetter(size_t word, LanguageSet languages, bool starter);
   uint8_t DecideNumber(size_t word, const Ending& ending, LanguageSet languages, bool starter);
-  uint8_t DecideAcronym(const std::string& folded, const Ending& ending, bool starter);
+  uint8_t DecideAcronym(std::string_view folded, const Ending& ending, bool starter);
   CharClass NextLetter(size_t n, size_t* at) const;
   size_t WordBegin(size_t end) const;
   size_t WordEnd(size_t begin) const;
-  std::string Folded(size_t begin, size_t end) const;
+  WordFacts Facts(size_t begin, size_t end) const;
+  FoldedWord Folded(size_t begin, size_t end) const;
   bool IsSpeechAfterName(size_t n) const;
   bool IsRomanNumeral(size_t begin, size_t end) const;
   LanguageSet LanguagesAt(size_t i);
-  LanguageSet FindLanguages(size_t i);
+  LanguageSet FindLanguages(size_t i, LanguageSet script);
 
-  CharClass ClassAt(size_t i, size_t* size) const;
+  CharClass ClassAt(size_t i, size_t* size) const {
+    const auto byte = static_cast<uint8_t>(s_[i]);
+    if (byte < 0x80) {
+      *size = 1;
+      return char_class_internal::kAscii[byte];
+    }
+    const DecodedChar c = DecodeUtf8(s_, i);
+    *size = c.size;
+    return ClassifyNonAscii(c.code_point);
+  }
   bool AtTextEnd(size_t i) const { return i == held_.size() && at_end_; }
   void Emit(size_t content_end, size_t line_start, size_t next, Unit unit, uint8_t score);
 
@@ -148,6 +171,7 @@ class BoundaryFinder {
 
   // Positions are relative to base_.
   size_t base_ = 0;
+  EventScanner scanner_;   // over held_, for one Scan()
   std::string_view held_;  // all that is there
   std::string_view s_;     // what the current event may look at
   bool at_end_ = false;
@@ -171,7 +195,10 @@ class BoundaryFinder {
   LanguageSet detected_latin_ = 0;
   LanguageSet detected_cyrillic_ = 0;
   LanguageSet detected_arabic_ = 0;
-  size_t language_unit_ = static_cast<size_t>(-1);  // unit the last detection was made for
+  size_t language_from_ = 0;       // position where language_set_ was found
+  size_t paragraph_ = 0;           // number of the current one
+  size_t language_paragraph_ = 0;  // where language_set_ was found
+  LanguageSet language_script_ = 0;
   LanguageSet language_set_ = 0;
 };
 

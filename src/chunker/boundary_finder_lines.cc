@@ -74,8 +74,8 @@ size_t BoundaryFinder::SkipGap(size_t i, int* newlines, size_t* line_start) cons
 }
 
 size_t BoundaryFinder::LineEnd(size_t i) const {
-  while (i < s_.size() && s_[i] != '\n' && s_[i] != '\r') ++i;
-  return i;
+  const size_t line_feed = std::min(s_.find('\n', i), s_.size());
+  return std::min(s_.substr(0, line_feed).find('\r', i), line_feed);
 }
 
 // Without the white space before `i`, but not before the current unit.

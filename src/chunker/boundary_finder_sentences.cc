@@ -2,6 +2,7 @@
 //
 // Sentence ends: UAX #29's sentence rules with the tailoring its section 5.3 invites. Unsure is no.
 #include <algorithm>
+#include <array>
 
 #include "chunker/boundary_finder.h"
 #include "chunker/scan.h"
@@ -13,6 +14,10 @@ namespace {
 // Quotations and brackets that close within this many bytes are not cut.
 constexpr size_t kQuoteReach = 600;
 constexpr size_t kBracketReach = 1000;
+constexpr int kCloserEvents = 96;  // "((((((" must not be searched a thousand bytes for each
+
+// A language found holds for this many bytes of a paragraph, a quarter of it in the next ones.
+constexpr size_t kLanguageReach = 1024;
 
 bool IsIdeographicStop(char32_t c) {
   return c == 0x3002 || c == 0xFF01 || c == 0xFF1F || c == 0xFF61 || c == 0xFF0E;
@@ -58,6 +63,17 @@ bool IsParticle(char32_t c) {
       return false;
   }
 }
+
+// ASCII that stands inside words, names of files and addresses.
+constexpr std::array<bool, 128> MakeWordBytes() {
+  std::array<bool, 128> table{};
+  for (const char c : std::string_view("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                       "0123456789.-'/@_:&=%,#")) {
+    table[static_cast<size_t>(c)] = true;
+  }
+  return table;
+}
+constexpr std::array<bool, 128> kWordByte = MakeWordBytes();
 
 bool IsLetter(CharClass cls) {
   return cls == CharClass::kUpper || cls == CharClass::kLower || cls == CharClass::kOtherLetter ||
@@ -113,7 +129,9 @@ size_t BoundaryFinder::HandleOpen(size_t i, char32_t c, size_t size) {
 size_t BoundaryFinder::FindCloser(size_t from, char32_t open, char32_t close, size_t reach) const {
   const std::string_view view = s_.substr(0, std::min(s_.size(), from + reach));
   int depth = 1;
+  int events = 0;
   for (size_t i = FindEvent(view, from); i < view.size(); i = FindEvent(view, i)) {
+    if (++events > kCloserEvents) return 0;
     const DecodedChar c = DecodeUtf8(view, i);
     const size_t end = i + c.size;
     if (c.code_point == '\n' && end < view.size() && view[end] == '\n') return 0;
@@ -205,8 +223,7 @@ size_t BoundaryFinder::HandleMarker(size_t i) {
   // The first roman numeral is a letter to look at.
   const bool first_roman = style == 'i' && value == 2 && list_.style == 'a' && list_.value == 9;
   const bool successor =
-      list_.tail == tail &&
-      ((list_.style == style && value == list_.value + 1) || first_roman);
+      list_.tail == tail && ((list_.style == style && value == list_.value + 1) || first_roman);
   if (!successor || s_[begin - 1] == '(') return 0;
   const CharClass before = ClassifyChar(DecodeBefore(s_, begin, unit_begin_).code_point);
   if (before != CharClass::kSpace && before != CharClass::kNewline) return 0;
@@ -460,11 +477,11 @@ uint8_t BoundaryFinder::DecideNoSpace(const Ending& e) {
   if (next != CharClass::kUpper) return 0;
   if (before_class != CharClass::kLower && before_class != CharClass::kDigit) return 0;
   const size_t word_end = WordEnd(e.next);
-  const std::string token = Folded(word, e.begin);
-  if (token.find_first_of("/@_\\#=&%:.") != std::string::npos) return 0;
+  const FoldedWord token = Folded(word, e.begin);
+  if (token.view().find_first_of("/@_\\#=&%:.") != std::string_view::npos) return 0;
   if (e.begin - word < 2) return 0;
   const bool apart = word_end >= s_.size() || s_[word_end] == ' ' || s_[word_end] == ',';
-  const WordFacts facts = FindWord(Folded(e.next, word_end));
+  const WordFacts facts = Facts(e.next, word_end);
   const LanguageSet languages = LanguagesAt(e.begin);
   if (apart && ((facts.starter | facts.calendar) & languages) != 0) return 90;
   const bool stop = word_end + 1 < s_.size() && s_[word_end] == '.' && s_[word_end + 1] == ' ';
@@ -481,12 +498,21 @@ uint8_t BoundaryFinder::DecidePeriod(const Ending& e) {
     if (c.code_point < 0x200B || ClassifyChar(c.code_point) != CharClass::kExtend) break;
     word_end = c.begin;
   }
-  const std::string folded = Folded(word, word_end);
-  const LanguageSet languages = LanguagesAt(e.begin);
-  const WordFacts facts = FindWord(folded);
+  const FoldedWord folded = Folded(word, word_end);
+  const WordFacts facts = FindWord(folded.view());
+  size_t first_size = 0;
+  const CharClass first = word < e.begin ? ClassAt(word, &first_size) : CharClass::kOther;
+  const size_t dot = folded.view().find('.');
+  const bool one_letter =
+      word + first_size == word_end && IsLetter(first) && first != CharClass::kIdeograph;
+  const bool roman = IsRomanNumeral(word, e.begin);
+  const bool ordinary = !facts.IsAbbreviation() && dot == std::string_view::npos && !one_letter &&
+                        !roman && first != CharClass::kDigit;
+  // Most words are no abbreviation anywhere: the language does not matter then.
+  const LanguageSet languages = ordinary ? 0 : LanguagesAt(e.begin);
   const bool western = (languages & (kLatinLanguages | kCyrillicLanguages)) != 0;
-  const AbbreviationKind kind = facts.Abbreviation(
-      western ? languages | Bit(Language::kInternational) : languages);
+  const AbbreviationKind kind =
+      facts.Abbreviation(western ? languages | Bit(Language::kInternational) : languages);
   if (letter == CharClass::kLower) {
     // iPhone, eBay: a small letter before a capital begins a name.
     size_t size = 0;
@@ -501,23 +527,20 @@ uint8_t BoundaryFinder::DecidePeriod(const Ending& e) {
   }
   if (word == e.begin) return 180;  // after a quote, a bracket, a symbol
   if (e.closed_quote && IsSpeechAfterName(e.next)) return 0;
+  const uint8_t plain = e.closed_quote                ? 190
+                        : letter == CharClass::kUpper ? 210
+                        : letter == CharClass::kOther ? 150
+                                                      : 190;
+  if (ordinary) return plain;
   const bool starter =
-      letter == CharClass::kUpper && (FindWord(Folded(at, WordEnd(at))).starter & languages) != 0;
-
-  size_t first_size = 0;
-  const CharClass first = ClassAt(word, &first_size);
+      letter == CharClass::kUpper && (Facts(at, WordEnd(at)).starter & languages) != 0;
   if (first == CharClass::kDigit) return DecideNumber(word, e, languages, starter);
-  const size_t dot = folded.find('.');
-  if (dot != std::string::npos && kind != AbbreviationKind::kTitle) {
-    return DecideAcronym(folded, e, starter);
+  if (dot != std::string_view::npos && kind != AbbreviationKind::kTitle) {
+    return DecideAcronym(folded.view(), e, starter);
   }
-  if (word + first_size == word_end && IsLetter(first) && first != CharClass::kIdeograph) {
-    return DecideLetter(word, languages, starter);
-  }
+  if (one_letter) return DecideLetter(word, languages, starter);
   const bool one_language = (languages & (languages - 1)) == 0;
-  if (one_language && (languages & kOrdinalLanguages) != 0 && IsRomanNumeral(word, e.begin)) {
-    return starter ? 150 : 0;
-  }
+  if (roman && one_language && (languages & kOrdinalLanguages) != 0) return starter ? 150 : 0;
   switch (kind) {
     case AbbreviationKind::kTitle:
       return 0;
@@ -531,8 +554,7 @@ uint8_t BoundaryFinder::DecidePeriod(const Ending& e) {
     case AbbreviationKind::kNone:
       break;
   }
-  if (e.closed_quote) return 190;
-  return letter == CharClass::kUpper ? 210 : letter == CharClass::kOther ? 150 : 190;
+  return plain;
 }
 
 uint8_t BoundaryFinder::DecideLetter(size_t word, LanguageSet languages, bool starter) {
@@ -550,7 +572,7 @@ uint8_t BoundaryFinder::DecideLetter(size_t word, LanguageSet languages, bool st
   }
   if (s_[word] == 'I' && (languages & Bit(Language::kEnglish)) != 0 &&
       before_class == CharClass::kLower) {
-    const std::string previous = Folded(before, before_end);
+    const FoldedWord previous = Folded(before, before_end);
     const bool pronoun = previous == "and" || previous == "am" || previous == "than" ||
                          previous == "or" || previous == "as" || previous == "but" ||
                          previous == "do" || previous == "did" || previous == "have";
@@ -570,15 +592,14 @@ uint8_t BoundaryFinder::DecideNumber(size_t word, const Ending& e, LanguageSet l
   if (plain && digits <= 2 && one_language && (languages & kOrdinalLanguages) != 0) {
     if (starter) return 150;
     const bool german = languages == Bit(Language::kGerman);
-    const bool calendar = (FindWord(Folded(at, WordEnd(at))).calendar & languages) != 0;
+    const bool calendar = (Facts(at, WordEnd(at)).calendar & languages) != 0;
     if (german || calendar) return 0;
   }
   if (word == unit_begin_ && plain && digits <= 3) return 0;  // a list's or heading's number
   return letter == CharClass::kUpper ? 200 : 170;
 }
 
-uint8_t BoundaryFinder::DecideAcronym(const std::string& folded, const Ending& e,
-                                      bool starter) {
+uint8_t BoundaryFinder::DecideAcronym(std::string_view folded, const Ending& e, bool starter) {
   size_t segment = 0;
   bool acronym = true;
   for (const char c : folded) {
@@ -592,12 +613,12 @@ uint8_t BoundaryFinder::DecideAcronym(const std::string& folded, const Ending& e
   if (letter != CharClass::kUpper) return 0;
   if (starter) return 140;
   // What follows a time, an era or a degree is seldom a part of it.
-  static constexpr std::string_view kFinal[] = {"a.m", "p.m",  "b.c",  "a.d",  "b.c.e", "c.e",
-                                                "ph.d", "m.d", "j.d",  "ll.m", "ll.b",  "b.a",
+  static constexpr std::string_view kFinal[] = {"a.m",  "p.m",  "b.c",  "a.d",  "b.c.e", "c.e",
+                                                "ph.d", "m.d",  "j.d",  "ll.m", "ll.b",  "b.a",
                                                 "m.a",  "b.sc", "m.sc", "m.b.a"};
   if (std::find(std::begin(kFinal), std::end(kFinal), folded) == std::end(kFinal)) return 0;
   const size_t word_end = WordEnd(at);
-  if (FindWord(Folded(at, word_end)).calendar != 0) return 0;
+  if (Facts(at, word_end).calendar != 0) return 0;
   const bool initial = word_end < s_.size() && s_[word_end] == '.' && word_end - at == 1;
   bool capitals = true;  // a time zone
   for (size_t k = at; k < word_end; ++k) capitals &= s_[k] >= 'A' && s_[k] <= 'Z';
@@ -618,11 +639,11 @@ bool BoundaryFinder::IsOpeningPhrase(size_t end) const {
   if (words > 3) return false;
   size_t at = 0;
   if (NextLetter(unit_begin_, &at) == CharClass::kOther) return false;
-  const std::string first = Folded(at, WordEnd(at));
-  static constexpr std::string_view kWhen[] = {"at",    "by",    "around", "about", "before",
-                                               "after", "since", "until",  "from",  "till",
-                                               "klokken", "kl", "um", "gegen", "om", "alle", "klo"};
-  return std::find(std::begin(kWhen), std::end(kWhen), first) != std::end(kWhen);
+  const FoldedWord first = Folded(at, WordEnd(at));
+  static constexpr std::string_view kWhen[] = {
+      "at",   "by",      "around", "about", "before", "after", "since", "until", "from",
+      "till", "klokken", "kl",     "um",    "gegen",  "om",    "alle",  "klo"};
+  return std::find(std::begin(kWhen), std::end(kWhen), first.view()) != std::end(kWhen);
 }
 
 // --- Looking around ----------------------------------------------------------------------------
@@ -630,17 +651,18 @@ bool BoundaryFinder::IsOpeningPhrase(size_t end) const {
 // Class of the first letter or digit at or after `n`, behind opening marks; kOther for anything
 // else. *at: where it is.
 CharClass BoundaryFinder::NextLetter(size_t n, size_t* at) const {
+  *at = n;
   for (int k = 0; k < 6 && n < s_.size(); ++k) {
     size_t size = 0;
     const CharClass cls = ClassAt(n, &size);
     *at = n;
     if (IsLetter(cls) || cls == CharClass::kDigit) return cls;
-    const bool skip = cls == CharClass::kOpen || cls == CharClass::kQuote ||
-                      cls == CharClass::kDash || cls == CharClass::kPeriod ||
-                      cls == CharClass::kEllipsis || cls == CharClass::kExtend ||
-                      DecodeUtf8(s_, n).code_point == 0xBB || DecodeUtf8(s_, n).code_point == 0x201D ||
-                      (cls == CharClass::kSpace && k > 0) || s_[n] == '*' || s_[n] == '_' ||
-                      DecodeUtf8(s_, n).code_point == 0xBF || DecodeUtf8(s_, n).code_point == 0xA1;
+    const bool skip =
+        cls == CharClass::kOpen || cls == CharClass::kQuote || cls == CharClass::kDash ||
+        cls == CharClass::kPeriod || cls == CharClass::kEllipsis || cls == CharClass::kExtend ||
+        DecodeUtf8(s_, n).code_point == 0xBB || DecodeUtf8(s_, n).code_point == 0x201D ||
+        (cls == CharClass::kSpace && k > 0) || s_[n] == '*' || s_[n] == '_' ||
+        DecodeUtf8(s_, n).code_point == 0xBF || DecodeUtf8(s_, n).code_point == 0xA1;
     if (!skip) return CharClass::kOther;
     n += size;
   }
@@ -652,14 +674,17 @@ size_t BoundaryFinder::WordBegin(size_t end) const {
   size_t begin = end;
   const size_t floor = std::max(unit_begin_, end - std::min<size_t>(end, 96));
   while (begin > floor) {
+    const auto byte = static_cast<uint8_t>(s_[begin - 1]);
+    if (byte < 0x80) {
+      if (!kWordByte[byte]) break;
+      --begin;
+      continue;
+    }
     const CharBefore c = DecodeBefore(s_, begin, floor);
     const CharClass cls = ClassifyChar(c.code_point);
     const bool inside = IsLetter(cls) || cls == CharClass::kDigit || cls == CharClass::kExtend ||
-                        cls == CharClass::kPeriod || c.code_point == '-' || c.code_point == '\'' ||
-                        c.code_point == 0x2019 || c.code_point == '/' || c.code_point == '@' ||
-                        c.code_point == '_' || c.code_point == ':' || c.code_point == '&' ||
-                        c.code_point == '=' || c.code_point == '%' || c.code_point == ',' ||
-                        c.code_point == 0x2116 || c.code_point == 0xB0 || c.code_point == '#' || c.code_point == 0x5F4;
+                        cls == CharClass::kPeriod || c.code_point == 0x2019 ||
+                        c.code_point == 0x2116 || c.code_point == 0xB0 || c.code_point == 0x5F4;
     if (!inside) break;
     begin = c.begin;
   }
@@ -687,14 +712,28 @@ size_t BoundaryFinder::WordEnd(size_t begin) const {
   return end;
 }
 
-std::string BoundaryFinder::Folded(size_t begin, size_t end) const {
-  std::string folded;
-  for (size_t i = begin; i < end;) {
-    const DecodedChar c = DecodeUtf8(s_, i);
-    AppendUtf8(FoldCase(c.code_point), &folded);
+FoldedWord::FoldedWord(std::string_view text, size_t begin, size_t end) {
+  for (size_t i = begin; i < end && size_ + 2 * kMaxUtf8Size <= sizeof(bytes_);) {
+    const char byte = text[i];
+    if (static_cast<uint8_t>(byte) < 0x80) {
+      bytes_[size_++] = static_cast<char>(byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte);
+      ++i;
+      continue;
+    }
+    const DecodedChar c = DecodeUtf8(text, i);
+    std::string lower;
+    AppendUtf8(FoldCase(c.code_point), &lower);
+    for (const char l : lower) bytes_[size_++] = l;
     i += c.size;
   }
-  return folded;
+}
+
+FoldedWord BoundaryFinder::Folded(size_t begin, size_t end) const {
+  return FoldedWord(s_, begin, end);
+}
+
+WordFacts BoundaryFinder::Facts(size_t begin, size_t end) const {
+  return FindWord(FoldedWord(s_, begin, end).view());
 }
 
 // `"..." John said`: one name, then a verb of speech.
@@ -702,17 +741,12 @@ bool BoundaryFinder::IsSpeechAfterName(size_t n) const {
   const size_t name_end = WordEnd(n);
   if (name_end == n || name_end >= s_.size() || s_[name_end] != ' ') return false;
   const size_t verb_end = WordEnd(name_end + 1);
-  return verb_end > name_end + 1 && FindWord(Folded(name_end + 1, verb_end)).speech != 0;
+  return verb_end > name_end + 1 && Facts(name_end + 1, verb_end).speech != 0;
 }
 
 // The languages whose rules hold at `i`: the option's, else those of the script of the letters
 // before, narrowed by the function words of the unit where they tell.
 LanguageSet BoundaryFinder::LanguagesAt(size_t i) {
-  if (language_unit_ != unit_begin_) language_set_ = FindLanguages(i);
-  return language_set_;
-}
-
-LanguageSet BoundaryFinder::FindLanguages(size_t i) {
   LanguageSet script = 0;
   const size_t floor = std::max(unit_begin_, i - std::min<size_t>(i, 96));
   for (size_t j = i; j > floor && script == 0;) {
@@ -721,7 +755,18 @@ LanguageSet BoundaryFinder::FindLanguages(size_t i) {
     j = c.begin;
   }
   if (script == 0) script = kLatinLanguages;
-  language_unit_ = unit_begin_;
+  // Within a few sentences the language stays; asking costs as much as a sentence.
+  const size_t reach = language_paragraph_ == paragraph_ ? kLanguageReach : kLanguageReach / 4;
+  if (language_script_ != script || i - language_from_ >= reach) {
+    language_set_ = FindLanguages(i, script);
+    language_script_ = script;
+    language_from_ = i;
+    language_paragraph_ = paragraph_;
+  }
+  return language_set_;
+}
+
+LanguageSet BoundaryFinder::FindLanguages(size_t i, LanguageSet script) {
   if (option_language_ != Language::kNone && (script & Bit(option_language_)) != 0) {
     return Bit(option_language_);
   }
@@ -740,7 +785,7 @@ LanguageSet BoundaryFinder::FindLanguages(size_t i) {
       j += DecodeUtf8(s_, j).size;
       continue;
     }
-    const WordFacts facts = FindWord(Folded(j, word_end));
+    const WordFacts facts = Facts(j, word_end);
     LanguageSet hits = (facts.frequent | facts.starter) & script;
     while (hits != 0) {
       const unsigned bit = static_cast<unsigned>(__builtin_ctzll(hits));
@@ -754,6 +799,7 @@ LanguageSet BoundaryFinder::FindLanguages(size_t i) {
       }
     }
     j = word_end;
+    if (best >= 4 && (winner & (winner - 1)) == 0) break;  // clear enough
   }
   if ((winner & Bit(Language::kEnglish)) != 0) winner = Bit(Language::kEnglish);  // a tie
   if (best >= 2) *detected = winner;

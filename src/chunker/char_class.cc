@@ -7,7 +7,7 @@
 namespace penstock::internal {
 namespace {
 
-CharClass ClassifyAscii(char32_t c) {
+constexpr CharClass ClassifyAscii(char32_t c) {
   if (c >= 'a' && c <= 'z') return CharClass::kLower;
   if (c >= 'A' && c <= 'Z') return CharClass::kUpper;
   if (c >= '0' && c <= '9') return CharClass::kDigit;
@@ -111,39 +111,60 @@ bool IsIdeographic(char32_t c) {
     case Script::kKatakana:
     case Script::kHangul:
     case Script::kBopomofo:
-    case Script::kYi: return true;
-    default: return c == 0x30FC || c == 0xFF70;  // the common length marks
+    case Script::kYi:
+      return true;
+    default:
+      return c == 0x30FC || c == 0xFF70;  // the common length marks
   }
 }
 
 }  // namespace
 
-CharClass ClassifyChar(char32_t c) {
-  if (c < 0x80) return ClassifyAscii(c);
+#define PENSTOCK_CLASS_8(c)                                                           \
+  ClassifyAscii(c), ClassifyAscii(c + 1), ClassifyAscii(c + 2), ClassifyAscii(c + 3), \
+      ClassifyAscii(c + 4), ClassifyAscii(c + 5), ClassifyAscii(c + 6), ClassifyAscii(c + 7)
+#define PENSTOCK_CLASS_32(c) \
+  PENSTOCK_CLASS_8(c), PENSTOCK_CLASS_8(c + 8), PENSTOCK_CLASS_8(c + 16), PENSTOCK_CLASS_8(c + 24)
+constexpr CharClass char_class_internal::kAscii[128] = {
+    PENSTOCK_CLASS_32(0), PENSTOCK_CLASS_32(32), PENSTOCK_CLASS_32(64), PENSTOCK_CLASS_32(96)};
+#undef PENSTOCK_CLASS_32
+#undef PENSTOCK_CLASS_8
+
+CharClass ClassifyNonAscii(char32_t c) {
   const CharClass punctuation = ClassifyPunctuation(c);
   if (punctuation != CharClass::kOther) return punctuation;
   const GeneralCategory category = CategoryOf(c);
   switch (SentenceBreakOf(c)) {
-    case SentenceBreak::kUpper: return CharClass::kUpper;
-    case SentenceBreak::kLower: return CharClass::kLower;
+    case SentenceBreak::kUpper:
+      return CharClass::kUpper;
+    case SentenceBreak::kLower:
+      return CharClass::kLower;
     case SentenceBreak::kOLetter:
       return IsIdeographic(c) ? CharClass::kIdeograph : CharClass::kOtherLetter;
-    case SentenceBreak::kNumeric: return CharClass::kDigit;
-    case SentenceBreak::kSTerm: return CharClass::kFullStop;
-    case SentenceBreak::kATerm: return CharClass::kPeriod;
-    case SentenceBreak::kSContinue: return CharClass::kContinue;
-    case SentenceBreak::kSp: return CharClass::kSpace;
+    case SentenceBreak::kNumeric:
+      return CharClass::kDigit;
+    case SentenceBreak::kSTerm:
+      return CharClass::kFullStop;
+    case SentenceBreak::kATerm:
+      return CharClass::kPeriod;
+    case SentenceBreak::kSContinue:
+      return CharClass::kContinue;
+    case SentenceBreak::kSp:
+      return CharClass::kSpace;
     case SentenceBreak::kSep:
     case SentenceBreak::kCr:
-    case SentenceBreak::kLf: return CharClass::kNewline;
+    case SentenceBreak::kLf:
+      return CharClass::kNewline;
     case SentenceBreak::kExtend:
-    case SentenceBreak::kFormat: return CharClass::kExtend;
+    case SentenceBreak::kFormat:
+      return CharClass::kExtend;
     case SentenceBreak::kClose:
       return category == GeneralCategory::kOpenPunctuation ||
                      category == GeneralCategory::kInitialPunctuation
                  ? CharClass::kOpen
                  : CharClass::kClose;
-    case SentenceBreak::kOther: break;
+    case SentenceBreak::kOther:
+      break;
   }
   return category == GeneralCategory::kDashPunctuation ? CharClass::kDash : CharClass::kOther;
 }

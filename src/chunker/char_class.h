@@ -35,7 +35,14 @@ enum class CharClass : uint8_t {
   kOther,
 };
 
-CharClass ClassifyChar(char32_t c);
+namespace char_class_internal {
+extern const CharClass kAscii[128];
+}  // namespace char_class_internal
+
+CharClass ClassifyNonAscii(char32_t c);
+inline CharClass ClassifyChar(char32_t c) {
+  return c < 0x80 ? char_class_internal::kAscii[c] : ClassifyNonAscii(c);
+}
 
 // The partner of an opening bracket or directional quotation mark; 0 where `c` opens nothing.
 // U+201C opens for most languages and closes for those that open with U+201E.

@@ -84,6 +84,7 @@ struct WordFacts {
   LanguageSet speech = 0;    // said, asked: goes on after a quotation
 
   AbbreviationKind Abbreviation(LanguageSet languages) const;
+  bool IsAbbreviation() const { return (title | number | month | word) != 0; }
 };
 
 // Facts of a word in lower case, without its last full stop; inner ones are kept ("z.b"). O(1).

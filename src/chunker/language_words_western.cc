@@ -10,7 +10,8 @@ const LanguageWords kWesternWords[] = {
      "capt cmdr cmdt maj col gen adm brig sen rep reps sens pres supt det insp sr st ste mt ft "
      "fort "
      "vs v cf viz e.g i.e eg ie ca esp rel attys atty amb msgr pfc cdr hr ph",
-     "no nos nr n° rs p pp pg pgs par para paras ch chap chaps sec secs sect art arts vol vols fig figs "
+     "no nos nr n° rs p pp pg pgs par para paras ch chap chaps sec secs sect art arts vol vols fig "
+     "figs "
      "eq eqs eqn eqns tab ex exs app ed n nn lin ll ver rev.no op opp ref refs col.no approx ext",
      "jan feb mar apr jun jul aug sep sept oct nov dec mon tue tues wed thu thur thurs fri sat sun",
      "etc co corp inc ltd llc plc bros jr esq dept div univ inst assn ave blvd rd hwy sq "
@@ -95,8 +96,10 @@ const LanguageWords kWesternWords[] = {
      "el la los las de que en y un una por con para del se es no su como más",
      "dijo preguntó respondió gritó exclamó contestó añadió"},
     {Language::kItalian,
-     "dir amm psicol presid segr resp coord ispett isp archit chim fis biol econ farm giorn magg brig "
-     "mar.llo m.llo v.pres on.le onn sig sigg sig.ra sig.na sig.re sigra signa dott dott.ssa dottssa dottor prof prof.ssa profssa "
+     "dir amm psicol presid segr resp coord ispett isp archit chim fis biol econ farm giorn magg "
+     "brig "
+     "mar.llo m.llo v.pres on.le onn sig sigg sig.ra sig.na sig.re sigra signa dott dott.ssa "
+     "dottssa dottor prof prof.ssa profssa "
      "ing avv arch geom rag on sen gen col cap ten serg mons card s ss dr d.ssa egr gent gent.mo "
      "gent.ma spett preg preg.mo ill ill.mo rev mr mrs ms p.es es ad.es cfr vs c.a ca cd c.d mag "
      "com.te comm cav uff f.lli a.es sost v.o",
@@ -303,13 +306,7 @@ const LanguageWords kWesternWords[] = {
      "el la els les de que i en un una per amb del és no es com", "digué preguntà"},
     {Language::kInternational,
      "mr mrs ms dr prof st vs cf ca e.g i.e approx gen col capt lt sgt hon rev",
-     "nr p pp vol fig art",
-     "",
-     "etc co corp inc ltd jr sr bros gmbh s.a s.p.a",
-     "",
-     "",
-     "",
-     ""},
+     "nr p pp vol fig art", "", "etc co corp inc ltd jr sr bros gmbh s.a s.p.a", "", "", "", ""},
 };
 const int kWesternWordsSize = sizeof(kWesternWords) / sizeof(kWesternWords[0]);
 

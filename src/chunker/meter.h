@@ -45,6 +45,11 @@ class Meter {
   // Tokens of [begin, end) encoded alone. REQUIRES: begin <= end, within the text.
   size_t Count(size_t begin, size_t end);
 
+  // The same without re-using what lies around an unsafe end: exact for any tokenizer.
+  size_t ExactCount(size_t begin, size_t end) {
+    return IsSlice(begin, end) ? Count(begin, end) : CountDirectly(begin, end);
+  }
+
   // Whether Count() is a difference of two safe cuts.
   bool IsSlice(size_t begin, size_t end) const;
 

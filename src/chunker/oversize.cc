@@ -62,18 +62,21 @@ bool Session::Oversize(Chunk* chunk) {
   const size_t begin = core_begin_;
   const size_t unit_end = cuts_[0].byte;
   CoverFor(begin, 0);
-  const auto count_to = [&](size_t end) { return Count(begin, end); };
-  size_t reach = begin + std::max<size_t>(64, 4 * rep_->budget);
-  while (reach < unit_end && Count(begin, reach) <= rep_->budget) reach += reach - begin;
-  reach = std::min(reach, unit_end);
+  const auto count_to = [&](size_t end) { return CountUpTo(begin, end); };
+  size_t reach = std::min(unit_end, begin + std::max<size_t>(64, 4 * rep_->budget));
+  while (reach < unit_end && count_to(reach) <= rep_->budget) {
+    reach = std::min(unit_end, reach + (reach - begin));
+  }
+  while (reach < unit_end && reach > begin + 1 && IsUtf8Continuation(held_[reach - base_])) --reach;
 
   const std::string_view text = Text(begin, unit_end);
-  std::vector<size_t> ends;  // of graphemes, absolute
-  size_t i = 0;
-  while (begin + i < reach) ends.push_back(begin + (i = GraphemeEnd(text, i)));
+  const std::string_view near = text.substr(0, reach - begin);  // more than fits, or all
+  std::vector<size_t> ends;                                     // of graphemes, absolute
+  for (size_t i = 0; i < near.size();) ends.push_back(begin + (i = GraphemeEnd(near, i)));
+  if (reach < unit_end) ends.pop_back();  // may go on after `reach`
   const size_t tolerance = rep_->budget / 128;
-  size_t fit = SearchFit(begin, ends, rep_->budget, tolerance, count_to);
   const size_t none = static_cast<size_t>(-1);
+  size_t fit = ends.empty() ? none : SearchFit(begin, ends, rep_->budget, tolerance, count_to);
 
   chunk->oversize_unit = true;
   chunk->over_budget = false;
@@ -111,8 +114,7 @@ bool Session::Oversize(Chunk* chunk) {
 
   // One grapheme is larger than the budget: code points.
   ends.clear();
-  const size_t cluster_end = GraphemeEnd(text, 0);
-  for (i = 0; i < cluster_end;) ends.push_back(begin + (i += DecodeUtf8(text, i).size));
+  for (size_t i = 0; i < near.size();) ends.push_back(begin + (i += DecodeUtf8(near, i).size));
   fit = SearchFit(begin, ends, rep_->budget, 0, count_to);
   for (;; --fit) {
     if (fit == none) fit = 0;
@@ -122,7 +124,8 @@ bool Session::Oversize(Chunk* chunk) {
   chunk->over_budget = chunk->ids.size() > rep_->budget;
   const size_t end = ends[fit];
   const bool last = end == unit_end;
-  const Unit weak = end == begin + cluster_end ? Unit::kGrapheme : Unit::kCodePoint;
+  const bool whole = begin + GraphemeEnd(near, 0) == end && end < reach;
+  const Unit weak = whole ? Unit::kGrapheme : Unit::kCodePoint;
   Fill(begin, end, last ? cuts_[0].unit : weak, last ? cuts_[0].score : 1, chunk);
   if (last) {
     past_.clear();

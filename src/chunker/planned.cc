@@ -40,10 +40,9 @@ void Session::Plan() {
     sums.push_back(sums.back() + tokens - std::min(tokens, rep_->joint_saving));
     costs.push_back(CutCost(cuts_[k].unit, cuts_[k].score));
   }
-  const std::vector<size_t> ends =
-      options.packing == Packing::kBalanced
-          ? PlanBalanced(sums, budget, options.balanced_multiple)
-          : PlanOptimal(sums, costs, budget, options.min_fill);
+  const std::vector<size_t> ends = options.packing == Packing::kBalanced
+                                       ? PlanBalanced(sums, budget, options.balanced_multiple)
+                                       : PlanOptimal(sums, costs, budget, options.min_fill);
   size_t begin = 0;
   for (const size_t end : ends) {
     plan_.push_back(end - begin);

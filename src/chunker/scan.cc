@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <iterator>
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
@@ -40,6 +41,10 @@ constexpr Pair kPairs[] = {
     {0xEF, 0xBC},  // full-width ! . ? ( )
     {0xEF, 0xBD},  // half-width ideographic full stop, corner brackets
 };
+
+// Those before the E2 pairs: their lead bytes are C2 ... E1.
+constexpr size_t kRarePairs = 15;
+static_assert(kPairs[kRarePairs].lead == 0xE2 && kPairs[kRarePairs - 1].lead == 0xE1);
 
 constexpr bool IsAsciiEvent(uint8_t b) {
   return b == '.' || b == '!' || b == '?' || b == ':' || b == ';' || b == '"' || b == '\'' ||
@@ -103,37 +108,61 @@ __m128i AsciiEvents(__m128i v) {
   return _mm_or_si128(m, _mm_or_si128(Equal(folded, '{'), Equal(folded, '}')));
 }
 
-__m128i PairEvents(__m128i v, __m128i next) {
+__m128i PairEvents(__m128i v, __m128i next, const Pair* begin, const Pair* end) {
   __m128i m = _mm_setzero_si128();
-  for (const Pair& pair : kPairs) {
-    m = _mm_or_si128(m, _mm_and_si128(Equal(v, pair.lead), Equal(next, pair.second)));
+  for (const Pair* pair = begin; pair != end; ++pair) {
+    m = _mm_or_si128(m, _mm_and_si128(Equal(v, pair->lead), Equal(next, pair->second)));
   }
   return m;
+}
+
+uint32_t EventMask16(const char* data) {
+  const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(data));
+  __m128i m = AsciiEvents(v);
+  if (_mm_movemask_epi8(v) != 0) {
+    const __m128i next = _mm_loadu_si128(reinterpret_cast<const __m128i*>(data + 1));
+    m = _mm_or_si128(m, PairEvents(v, next, kPairs + kRarePairs, std::end(kPairs)));
+    // C2 ... E1, as signed bytes: the scripts whose marks have pairs of their own.
+    const __m128i rare = _mm_and_si128(_mm_cmpgt_epi8(v, _mm_set1_epi8(static_cast<char>(0xC1))),
+                                       _mm_cmplt_epi8(v, _mm_set1_epi8(static_cast<char>(0xE2))));
+    if (_mm_movemask_epi8(rare) != 0) {
+      m = _mm_or_si128(m, PairEvents(v, next, kPairs, kPairs + kRarePairs));
+    }
+  }
+  return static_cast<uint32_t>(_mm_movemask_epi8(m));
 }
 
 }  // namespace
 
 size_t FindEvent(std::string_view text, size_t from) {
-  const char* const data = text.data();
   size_t i = from;
   // 17 bytes: 16 positions and the byte after the last of them.
   while (i + 17 <= text.size()) {
-    const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(data + i));
-    __m128i m = AsciiEvents(v);
-    if (_mm_movemask_epi8(v) != 0) {
-      const __m128i next = _mm_loadu_si128(reinterpret_cast<const __m128i*>(data + i + 1));
-      m = _mm_or_si128(m, PairEvents(v, next));
-    }
-    const int bits = _mm_movemask_epi8(m);
-    if (bits != 0) return i + static_cast<size_t>(__builtin_ctz(static_cast<unsigned>(bits)));
+    const uint32_t bits = EventMask16(text.data() + i);
+    if (bits != 0) return i + static_cast<size_t>(__builtin_ctz(bits));
     i += 16;
   }
   return FindEventPortable(text, i);
 }
 
+uint64_t EventScanner::EventMask(const char* data) {
+  uint64_t mask = 0;
+  for (size_t i = 0; i < kBlock; i += 16) mask |= uint64_t{EventMask16(data + i)} << i;
+  return mask;
+}
+
 #else
 
 size_t FindEvent(std::string_view text, size_t from) { return FindEventPortable(text, from); }
+
+uint64_t EventScanner::EventMask(const char* data) {
+  uint64_t mask = 0;
+  for (size_t i = 0; i < kBlock; ++i) {
+    const std::string_view two(data + i, 2);
+    mask |= uint64_t{FindEventPortable(two, 0) == 0} << i;
+  }
+  return mask;
+}
 
 #endif
 

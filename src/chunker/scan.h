@@ -10,6 +10,7 @@
 #define PENSTOCK_SRC_CHUNKER_SCAN_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 namespace penstock::internal {
@@ -21,6 +22,39 @@ namespace penstock::internal {
 size_t FindEvent(std::string_view text, size_t from);
 
 size_t FindEventPortable(std::string_view text, size_t from);
+
+// FindEvent for many events of one text: each block of 64 bytes is compared once. A plain value.
+class EventScanner {
+ public:
+  EventScanner() = default;
+  explicit EventScanner(std::string_view text) : text_(text) {}
+
+  // First event at or after `from`, or text.size().
+  size_t Next(size_t from) {
+    for (;;) {
+      if (from - block_ < kBlock && valid_) {
+        const uint64_t rest = mask_ >> (from - block_);
+        if (rest != 0) return from + static_cast<size_t>(__builtin_ctzll(rest));
+        from = block_ + kBlock;
+      }
+      if (from + kBlock + 1 > text_.size()) return FindEventPortable(text_, from);
+      block_ = from;
+      mask_ = EventMask(text_.data() + from);
+      valid_ = true;
+    }
+  }
+
+ private:
+  static constexpr size_t kBlock = 64;
+
+  // Bit i: data[i] is an event. Reads kBlock + 1 bytes.
+  static uint64_t EventMask(const char* data);
+
+  std::string_view text_;
+  size_t block_ = 0;
+  uint64_t mask_ = 0;
+  bool valid_ = false;
+};
 
 }  // namespace penstock::internal
 

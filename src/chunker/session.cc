@@ -119,9 +119,10 @@ bool Session::EnsureCut(size_t index) {
 
 size_t Session::Count(size_t begin, size_t end) { return meter_.Count(begin, end); }
 
-// Like Count(), but a stretch that is certainly over the budget is not encoded to its end.
+// Like Count(), but a stretch that is certainly over the budget is not encoded to its end: eight
+// bytes a token is more than any ordinary text has.
 size_t Session::CountUpTo(size_t begin, size_t end) {
-  size_t probe = begin + 8 * rep_->budget + 256;
+  size_t probe = begin + LongUnit();
   for (; probe < end; probe += probe - begin) {
     size_t stop = probe;
     while (stop > begin && IsUtf8Continuation(held_[stop - base_])) --stop;
@@ -207,8 +208,8 @@ size_t Session::Choose(const std::vector<size_t>& counts) const {
       best_cost = -1;
       continue;
     }
-    const double cost = ChunkCost(CutCost(cut.unit, cut.score), counts[i], rep_->budget,
-                                  rep_->options.min_fill);
+    const double cost =
+        ChunkCost(CutCost(cut.unit, cut.score), counts[i], rep_->budget, rep_->options.min_fill);
     if (best == counts.size() || cost <= best_cost) {
       best = i;
       best_cost = cost;
@@ -219,6 +220,9 @@ size_t Session::Choose(const std::vector<size_t>& counts) const {
 
 bool Session::Next(Chunk* chunk) {
   if (!EnsureCut(0)) return false;
+  // The rest of an oversize unit, if long, is oversize unseen: counting it for each of its chunks
+  // would cost the square of its length.
+  if (inside_unit_ && cuts_[0].byte - core_begin_ > LongUnit()) return Oversize(chunk);
   if (rep_->options.packing == Packing::kBalanced || rep_->options.packing == Packing::kOptimal) {
     if (NextPlanned(chunk)) return true;
   }
@@ -227,7 +231,7 @@ bool Session::Next(Chunk* chunk) {
   for (;;) {
     if (!FindLimit(begin, &counts)) return false;
     if (counts[0] > rep_->budget) {
-      const bool fits = CountUpTo(begin, cuts_[0].byte) <= rep_->budget;
+      const bool fits = meter_.ExactCount(begin, cuts_[0].byte) <= rep_->budget;
       if (fits) {
         counts.assign(1, rep_->budget);
       } else if (begin == core_begin_) {

@@ -59,6 +59,8 @@ class Session {
   size_t CutByte(const Candidate& candidate) const;
   size_t Count(size_t begin, size_t end);      // exact but for Meter::Count()'s caveat
   size_t CountUpTo(size_t begin, size_t end);  // may stop above the budget
+  // Bytes that hardly fit the budget.
+  size_t LongUnit() const { return 8 * rep_->budget + 256; }
   void CoverFor(size_t begin, size_t index);
   void Cover(size_t begin, size_t index, size_t window_bytes);
   size_t OverlapBegin(size_t index);

@@ -2,6 +2,7 @@
 #include "chunker/subunits.h"
 
 #include "chunker/char_class.h"
+#include "text/segmentation.h"
 #include "text/utf8.h"
 
 namespace penstock::internal {
@@ -15,23 +16,14 @@ bool IsClauseMark(char32_t c, CharClass cls) {
 }  // namespace
 
 size_t GraphemeEnd(std::string_view text, size_t i) {
-  if (text[i] == '\r' && i + 1 < text.size() && text[i + 1] == '\n') return i + 2;
-  DecodedChar c = DecodeUtf8(text, i);
-  size_t end = i + c.size;
-  if (ClassifyChar(c.code_point) == CharClass::kNewline) return end;
-  bool joiner = false;
-  bool regional = c.code_point >= 0x1F1E6 && c.code_point <= 0x1F1FF;
-  while (end < text.size()) {
-    c = DecodeUtf8(text, end);
-    const bool pair = regional && c.code_point >= 0x1F1E6 && c.code_point <= 0x1F1FF;
-    const bool modifier = c.code_point >= 0x1F3FB && c.code_point <= 0x1F3FF;
-    const bool extend = ClassifyChar(c.code_point) == CharClass::kExtend;
-    if (!extend && !modifier && !pair && !joiner) break;
-    joiner = c.code_point == 0x200D;
-    regional = regional && !pair;
-    end += c.size;
+  GraphemeBreaker breaker;
+  while (i < text.size()) {
+    const DecodedChar c = DecodeUtf8(text, i);
+    const Borders borders = breaker.Push(c.code_point, i);
+    if (borders.size() != 0) return *borders.begin();
+    i += c.size;
   }
-  return end;
+  return i;
 }
 
 size_t LastBoundary(std::string_view text, size_t from, size_t limit, Unit unit) {

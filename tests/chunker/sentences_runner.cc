@@ -151,7 +151,8 @@ void RunRow(const Row& row, bool tell_language, bool print, Counts* counts) {
 void PrintCounts(const char* name, const char* kind, const Counts& c) {
   const size_t correct = c.boundaries - c.missed;
   const size_t sum = c.boundaries + correct + c.over;  // expected + found
-  const double f1 = sum == 0 ? 100 : 200.0 * static_cast<double>(correct) / static_cast<double>(sum);
+  const double f1 =
+      sum == 0 ? 100 : 200.0 * static_cast<double>(correct) / static_cast<double>(sum);
   std::printf("%-9s %-7s %6zu %6zu %8zu %6zu %7zu %7.2f %9zu %8zu\n", name, kind, c.rows, c.wrong,
               c.boundaries, c.over, c.missed, f1, c.conflicts, c.skipped);
 }
@@ -213,8 +214,9 @@ int Main(int argc, char** argv) {
   PrintCounts("total", "all", everything);
   if (unreadable > 0) std::printf("%zu rows were no row objects\n", unreadable);
   const bool good = english.wrong * 48 <= english.rows && others.wrong * 40 <= others.rows;
-  std::printf("golden rows: English %zu of %zu wrong (bar 1 in 48), others %zu of %zu (bar 1 in 40)\n",
-              english.wrong, english.rows, others.wrong, others.rows);
+  std::printf(
+      "golden rows: English %zu of %zu wrong (bar 1 in 48), others %zu of %zu (bar 1 in 40)\n",
+      english.wrong, english.rows, others.wrong, others.rows);
   return good && unreadable == 0 ? 0 : 1;
 }
 
