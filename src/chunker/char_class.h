@@ -44,6 +44,11 @@ inline CharClass ClassifyChar(char32_t c) {
   return c < 0x80 ? char_class_internal::kAscii[c] : ClassifyNonAscii(c);
 }
 
+inline bool IsLetter(CharClass cls) {
+  return cls == CharClass::kUpper || cls == CharClass::kLower || cls == CharClass::kOtherLetter ||
+         cls == CharClass::kIdeograph;
+}
+
 // The partner of an opening bracket or directional quotation mark; 0 where `c` opens nothing.
 // U+201C opens for most languages and closes for those that open with U+201E.
 char32_t ClosingPartner(char32_t c);
