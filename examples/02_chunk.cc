@@ -3,11 +3,13 @@
 // A long text into whole sentences under an exact token budget.
 //
 //   02_chunk [TEXT-FILE [MAX-TOKENS]]
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <string_view>
 
 #include "demo_tokenizer.h"
 #include "penstock/base/status_macros.h"
@@ -16,6 +18,14 @@
 using namespace penstock;
 
 namespace {
+
+// The first 40 bytes of the first line, cut at a character.
+std::string Beginning(std::string_view text) {
+  text = text.substr(0, text.find('\n'));
+  size_t end = std::min<size_t>(40, text.size());
+  while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return std::string(text.substr(0, end));
+}
 
 absl::Status Run(const std::string& path, size_t max_tokens) {
   std::ifstream file(path);
@@ -29,10 +39,9 @@ absl::Status Run(const std::string& path, size_t max_tokens) {
 
   size_t bytes = 0;
   for (const Chunk& chunk : chunker.Split(text)) {
-    const std::string shown(chunk.text.In(text).substr(0, 40));
     std::printf("bytes [%5zu, %5zu)  %4zu tokens  ends at a %-10s  %s…\n", chunk.core.begin,
                 chunk.core.end, chunk.tokens, std::string(UnitName(chunk.cut)).c_str(),
-                shown.substr(0, shown.find('\n')).c_str());
+                Beginning(chunk.text.In(text)).c_str());
     bytes += chunk.core.size();
   }
   std::printf("%zu of %zu bytes, none twice; budget %zu tokens\n", bytes, text.size(),

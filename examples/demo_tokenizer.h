@@ -10,9 +10,6 @@
 #include <string>
 
 #include "penstock/tokenizer.h"
-#ifdef PENSTOCK_EXAMPLES_WITH_SENTENCEPIECE
-#include "penstock/adapters/sentencepiece.h"
-#endif
 
 namespace penstock {
 
@@ -21,9 +18,6 @@ inline absl::StatusOr<TokenizerPtr> LoadDemoTokenizer(const std::string& path,
                                                       const std::string& encoding) {
   LoadOptions options;
   if (!encoding.empty()) options.encoding = encoding;
-#ifdef PENSTOCK_EXAMPLES_WITH_SENTENCEPIECE
-  options.extra_readers.push_back(SentencePieceReader());
-#endif
   return LoadTokenizer(path.empty() ? PENSTOCK_EXAMPLES_DATA "/demo.model" : path, options);
 }
 
