@@ -19,6 +19,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "penstock/batcher.h"
+#include "penstock/batcher/collator.h"
 #include "tests/batcher/batcher_fixture.h"
 #include "tests/support/batch_simulator.h"
 #include "tests/support/seed.h"
@@ -226,6 +227,68 @@ TEST_F(BatcherFaultsTest, NothingIsAllocatedPerRequestInTheSteadyState) {
   const int64_t counted = std::exchange(allocations, -1);
   EXPECT_EQ(counted, 0);
   EXPECT_EQ(sum, 150u * 4950u);
+}
+
+struct Prompt {
+  std::vector<TokenId> ids;
+  size_t cached = 0;
+};
+
+CollateRow RowOf(const Prompt& p) { return {p.ids, p.cached, 0}; }
+
+TEST(CollatorTest, ABatchBecomesTensorsOfItsSuffixesAndAllowedRows) {
+  BatcherOptions options;
+  options.former_thread = false;
+  options.max_batch_requests = 4;
+  options.allowed_batch_sizes = {4};
+  Collator<int64_t> collator;
+  auto batcher = Batcher<Prompt, int>::Create(options, [&](Batch<Prompt, int> batch) {
+    const auto padded = collator.Pad(batch, RowOf);
+    ASSERT_OK(padded);
+    EXPECT_EQ(padded->shape.batch, 4u);
+    EXPECT_EQ(padded->shape.padded_len, 2u);
+    EXPECT_THAT(padded->input_ids, ElementsAre(7, 8, 11, 0, 0, 0, 0, 0));
+    EXPECT_THAT(padded->attention_mask, ElementsAre(1, 1, 1, 0, 0, 0, 0, 0));
+    EXPECT_THAT(padded->position_ids, ElementsAre(0, 1, 2, 0, 0, 0, 0, 0));
+    EXPECT_THAT(padded->lengths, ElementsAre(2, 1, 0, 0));
+    const auto packed = collator.Pack(batch, RowOf);
+    ASSERT_OK(packed);
+    EXPECT_THAT(packed->input_ids, ElementsAre(7, 8, 11));
+    EXPECT_THAT(packed->position_ids, ElementsAre(0, 1, 2));
+    EXPECT_THAT(packed->cu_seqlens, ElementsAre(0, 2, 3));
+    EXPECT_EQ(packed->max_len, 2u);
+    const auto bad = [](const Prompt& p) { return CollateRow{p.ids, p.ids.size() + 1, 0}; };
+    EXPECT_THAT(collator.Pack(batch, bad), StatusIs(absl::StatusCode::kInvalidArgument));
+    EXPECT_THAT(collator.Pad(batch, bad), StatusIs(absl::StatusCode::kInvalidArgument));
+  });
+  ASSERT_OK(batcher);
+  const auto nothing = [](absl::StatusOr<int>, const CompletionInfo&) {};
+  ASSERT_OK(batcher->Submit(Prompt{{7, 8}, 0}, SubmitOptions(), nothing));
+  ASSERT_OK(batcher->Submit(Prompt{{9, 10, 11}, 2}, SubmitOptions(), nothing));
+  batcher->PollOnce();
+}
+
+TEST(CollatorTest, NothingIsAllocatedInTheSteadyState) {
+  BatcherOptions options;
+  options.former_thread = false;
+  Collator<int32_t> collator;
+  int64_t counted = -1;
+  auto batcher = Batcher<Prompt, int>::Create(options, [&](Batch<Prompt, int> batch) {
+    allocations = 0;
+    EXPECT_TRUE(collator.Pad(batch, RowOf).ok());
+    EXPECT_TRUE(collator.Pack(batch, RowOf).ok());
+    counted = std::exchange(allocations, -1);
+  });
+  ASSERT_OK(batcher);
+  for (int round = 0; round < 3; ++round) {
+    for (size_t i = 0; i < 20; ++i) {
+      Prompt p{std::vector<TokenId>(100 + i, 5), i};
+      ASSERT_OK(batcher->Submit(std::move(p), SubmitOptions(),
+                                [](absl::StatusOr<int>, const CompletionInfo&) {}));
+    }
+    batcher->PollOnce();
+  }
+  EXPECT_EQ(counted, 0);
 }
 
 TEST(SlabTest, MemoryIsGivenBackWhenItIsNoLongerNeeded) {
