@@ -10,7 +10,8 @@ namespace penstock::internal {
 namespace {
 
 constexpr double kForget = 0.98;
-constexpr double kScaleGain = 0.3;
+constexpr double kLeastGain = 0.1, kMostGain = 0.4;
+constexpr double kTrendGain = 0.2;
 constexpr double kVarianceGain = 0.1;
 constexpr double kDraw = 1e-3;  // weight of the last coefficients
 
@@ -51,7 +52,12 @@ void CostModel::Observe(double requests, double tokens, double seconds) {
     // The first errors say how little one batch teaches, and a jump is not noise either: clipped.
     if (observations_ >= 3) variance_ += kVarianceGain * (error * error - variance_);
     const double ratio = std::clamp(seconds / plain, 0.05, 20.0);
-    scale_ = std::clamp(scale_ + kScaleGain * (ratio - scale_), 0.05, 20.0);
+    // Errors of one sign are news, errors of both are noise (Trigg and Leach, 1967).
+    trend_ += kTrendGain * (error - trend_);
+    spread_ += kTrendGain * (std::abs(error) - spread_);
+    const double gain =
+        spread_ > 0 ? std::clamp(std::abs(trend_) / spread_, kLeastGain, kMostGain) : kMostGain;
+    scale_ = std::clamp(scale_ + gain * (ratio - scale_), 0.05, 20.0);
   }
   const std::array<double, 3> x = {1, requests, tokens};
   const double weight = 1 / (seconds * seconds);

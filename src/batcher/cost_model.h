@@ -42,6 +42,7 @@ class CostModel {
   std::array<double, 3> xy_{};
   double scale_ = 1;
   double variance_ = 0;
+  double trend_ = 0, spread_ = 0;  // of recent errors, and of their sizes
   double observations_ = 0;
   double largest_ = 0;
 };

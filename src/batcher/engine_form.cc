@@ -257,9 +257,11 @@ void BatchEngine::Rep::Gather(size_t limit, size_t window, EngineActions* action
       ++on_time;
       sum += slot.tokens;
       if (!budget_reached && sum > budget) {
-        // As many as fit, times the lookahead, are enough to choose from.
+        // As many as fit, times the lookahead, are enough to choose from; a few more cost little.
         budget_reached = true;
-        window = std::min(window, on_time * (window / limit));
+        const size_t lookahead = window / limit;
+        window =
+            std::min(window, (lookahead > 1 ? std::max<size_t>(on_time, 64) : on_time) * lookahead);
       }
     }
   }
