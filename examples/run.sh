@@ -15,7 +15,8 @@ need $packages_core $packages_sentencepiece
 mkdir -p "$build_root"
 folder=$build_root/examples
 {
-  configure "$folder" -DCMAKE_BUILD_TYPE=Release -DPENSTOCK_BUILD_TESTS=OFF -DPENSTOCK_WITH_SENTENCEPIECE=ON
-  build "$folder"
+  configure "$folder" -DCMAKE_BUILD_TYPE=Release -DPENSTOCK_BUILD_TESTS=OFF -DPENSTOCK_WITH_SENTENCEPIECE=ON \
+    -DPENSTOCK_UNITY=ON
+  build_together "$folder" penstock_05_pipeline
 } >&2
 exec "$folder/examples/05_pipeline" "$@"

@@ -104,15 +104,6 @@ finish() {
   exit
 }
 
-# Builds with the sources of each folder compiled together; where they do not get along, each by itself.
-build_together() {
-  folder=$1
-  shift
-  build "$folder" "$@" >"$folder.together.log" 2>&1 && return
-  say "   (src/ does not compile with PENSTOCK_UNITY, or something else is wrong; going on without it)"
-  configure "$folder" -DPENSTOCK_UNITY=OFF && build "$folder" "$@"
-}
-
 find_clang() {
   for clang in clang++-14 clang++ clang++-15 clang++-16 clang++-17 clang++-18 clang++-19; do
     if command -v "$clang" >/dev/null 2>&1; then return 0; fi
