@@ -7,16 +7,17 @@
 //
 // Model. Documents come as a Poisson stream; lengths are log-normal (median 12 KB, sigma 0.8); the
 // bytes of a document arrive evenly at 256 KB/s, over a network. W workers (8) serve chunks in the
-// order they become ready; a chunk of n tokens takes a + b n + c n^2 with a = 15 ms (a call),
-// b = 0.05 ms, c = 0.00002 ms. The baseline's tokenizer runs at 0.8 MB/s (the published speed of an
-// exact chunker over a rank file); it encodes each document to cut it and, on the worker, each chunk
-// again to run it. With ids in the chunk the document is encoded once, at 20 MB/s.
-// The rate of arrivals is set by bisection so that the baseline's mean response is 892 ms, the
-// published figure; everything else is then measured at that same rate, with the same documents.
+// order they become ready; a chunk of n tokens takes a + b n + c n^2 with a = 15 ms (a call), b =
+// 0.05 ms, c = 0.00002 ms. The baseline's tokenizer runs at 0.8 MB/s (the published speed of an
+// exact chunker over a rank file); it encodes each document to cut it and, on the worker, each
+// chunk again to run it. With ids in the chunk the document is encoded once, at 20 MB/s. The rate
+// of arrivals is set by bisection so that the baseline's mean response is 892 ms, the published
+// figure; everything else is then measured at that same rate, with the same documents.
 //
-// Each source of gain stands alone, then all together. What is simulated is queueing; the chunks are
-// real, cut by Chunker from real text. The figures say nothing about any other service law or load:
-// with the same law and fewer workers the gain is smaller (8 workers -45 %, 4: -27 %, 2: -19 %).
+// Each source of gain stands alone, then all together. What is simulated is queueing; the chunks
+// are real, cut by Chunker from real text. The figures say nothing about any other service law or
+// load: with the same law and fewer workers the gain is smaller (8 workers -45 %, 4: -27 %, 2: -19
+// %).
 #include <algorithm>
 #include <cmath>
 #include <cstdio>

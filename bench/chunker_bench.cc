@@ -4,8 +4,8 @@
 //
 //   sh bench/run.sh chunker_bench [--benchmark_filter=…]
 //
-// Texts: corpus/*.txt of PENSTOCK_TEST_DATA, else a short text repeated. Tokenizer: cl100k_base from
-// there, else none. PENSTOCK_BENCH_TOKENIZER and PENSTOCK_BENCH_ENCODING name another one.
+// Texts: corpus/*.txt of PENSTOCK_TEST_DATA, else a short text repeated. Tokenizer: cl100k_base
+// from there, else none. PENSTOCK_BENCH_TOKENIZER and PENSTOCK_BENCH_ENCODING name another one.
 #include <benchmark/benchmark.h>
 
 #include <cstdlib>

@@ -2,13 +2,14 @@
 //
 // How much of what answers questions stays whole in chunks.
 //
-//   sh bench/run.sh retention --data DIR --tokenizer PATH [--encoding NAME] [--max-tokens N] [--headroom H]
+//   sh bench/run.sh retention --data DIR --tokenizer PATH [--encoding NAME] [--max-tokens N]
+//                             [--headroom H]
 //
 // DIR holds texts and questions.jsonl, one object a line: corpus (a file's name, with or without
-// extension), spans [{start, end}] in code points of that text. A span is retained when it lies wholly inside one
-// chunk's extent; a sentence (of SplitSentences, if it fits the budget alone) likewise. fill: mean
-// tokens / budget. duplication: tokens of all extents / tokens of all cores. Fixed-size chunking, cut
-// every so many tokens, stands beside.
+// extension), spans [{start, end}] in code points of that text. A span is retained when it lies
+// wholly inside one chunk's extent; a sentence (of SplitSentences, if it fits the budget alone)
+// likewise. fill: mean tokens / budget. duplication: bytes of all extents / bytes of all cores.
+// Fixed-size chunking, cut every so many tokens, stands beside.
 #include <simdjson.h>
 
 #include <algorithm>

@@ -4,8 +4,9 @@
 //
 //   PlanBalanced({0, 3, 6, 9, 12}, 9, 1) == {2, 4}          // 6 + 6, where greedy makes 9 + 3
 //
-// Units are given by prefix sums of their tokens: unit k has sums[k + 1] - sums[k], each at most the
-// budget. A plan is the ascending list of k such that a chunk ends after k units; it ends with all.
+// Units are given by prefix sums of their tokens: unit k has sums[k + 1] - sums[k], each at most
+// the budget. A plan is the ascending list of k such that a chunk ends after k units; it ends with
+// all.
 #ifndef PENSTOCK_SRC_CHUNKER_PACKING_H_
 #define PENSTOCK_SRC_CHUNKER_PACKING_H_
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Texts that other chunkers have stumbled over: each must keep the invariants, in one piece and as a
-// stream; and none may cost more than time in proportion.
+// Texts that other chunkers have stumbled over: each must keep the invariants, in one piece and as
+// a stream; and none may cost more than time in proportion.
 #include "tests/chunker/chunk_invariants.h"
 #include "tests/chunker/fake_tokenizers.h"
 #include "tests/support/seed.h"

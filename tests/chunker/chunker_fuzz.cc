@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Any bytes, any small budget, any fake tokenizer: cores partition, ids are those of the extent, the
-// budget holds, and a stream in odd fragments gives the same chunks.
+// Any bytes, any small budget, any fake tokenizer: cores partition, ids are those of the extent,
+// the budget holds, and a stream in odd fragments gives the same chunks.
 #include <cstdint>
 #include <string>
 #include <string_view>

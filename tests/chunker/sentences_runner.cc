@@ -4,14 +4,15 @@
 //
 //   PENSTOCK_TEST_DATA=FOLDER penstock_sentences_runner [--rows] [--auto] [LANGUAGE…]
 //
-// FOLDER/sentences/LANGUAGE.jsonl holds one object a line: text, sentences, and optionally lang, golden
-// (a row of the published golden rules), substring (false: the sentences are a cleaned form of the
-// text), conflict (sources disagree). A row is right when the boundaries inside the text are exactly
-// those expected, white space apart; rows whose sentences are not the text's characters are skipped.
+// FOLDER/sentences/LANGUAGE.jsonl holds one object a line: text, sentences, and optionally lang,
+// golden (a row of the published golden rules), substring (false: the sentences are a cleaned form
+// of the text), conflict (sources disagree). A row is right when the boundaries inside the text are
+// exactly those expected, white space apart; rows whose sentences are not the text's characters are
+// skipped.
 //   --rows: prints the rows that are wrong.   --auto: does not tell the language.
 // Prints per language: rows, wrong rows, boundaries found too many (over) and too few (missed), for
-// golden rows and for all. Exit: 0 within the bars (golden rows: at most 1 in 48 wrong in English, 1 in
-// 40 in all others together), 1 beyond them, 77 no folder (ctest: skipped).
+// golden rows and for all. Exit: 0 within the bars (golden rows: at most 1 in 48 wrong in English,
+// 1 in 40 in all others together), 1 beyond them, 77 no folder (ctest: skipped).
 #include <simdjson.h>
 
 #include <algorithm>
