@@ -134,7 +134,7 @@ class BoundaryFinder {
   size_t ReferenceEnd(size_t i) const;
   bool IsOpeningPhrase(size_t end) const;
   size_t ConsumeClosers(Ending* ending) const;
-  size_t FindCloser(size_t from, char32_t open, char32_t close, size_t reach) const;
+  size_t FindCloser(size_t from, char32_t open, char32_t close, size_t reach);
   uint8_t Decide(const Ending& ending);
   uint8_t DecideIdeographic(const Ending& ending) const;
   uint8_t DecideNoSpace(const Ending& ending);

@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "chunker/boundary_finder.h"
-#include "chunker/scan.h"
 #include "text/utf8.h"
 
 namespace penstock::internal {
@@ -64,11 +63,11 @@ size_t BoundaryFinder::HandleOpen(size_t i, char32_t c, size_t size) {
 }
 
 // After the bracket or mark that closes what was opened before `from`; 0 if none within `reach`.
-size_t BoundaryFinder::FindCloser(size_t from, char32_t open, char32_t close, size_t reach) const {
+size_t BoundaryFinder::FindCloser(size_t from, char32_t open, char32_t close, size_t reach) {
   const std::string_view view = s_.substr(0, std::min(s_.size(), from + reach));
   int depth = 1;
   int events = 0;
-  for (size_t i = FindEvent(view, from); i < view.size(); i = FindEvent(view, i)) {
+  for (size_t i = scanner_.Next(from); i < view.size(); i = scanner_.Next(i)) {
     if (++events > kCloserEvents) return 0;
     const DecodedChar c = DecodeUtf8(view, i);
     const size_t end = i + c.size;
