@@ -68,9 +68,6 @@ struct KVCacheOptions {
   // Device blocks of each group the cache may hold, cached and leased together. Unset: until the
   // store refuses.
   std::optional<size_t> capacity_blocks;
-  // Second tier: evicted blocks move there through BlockStore::Transfer. Unset: evicted blocks are
-  // gone.
-  std::optional<size_t> host_capacity_blocks;
 
   std::function<std::unique_ptr<EvictionPolicy>()> policy;  // unset: NewSessionPolicy()
 

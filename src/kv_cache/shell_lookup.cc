@@ -122,7 +122,7 @@ Match CacheShell::Peek(const KVRequest& request) const {
   if (scope == UINT32_MAX) return match;
   Found found;
   MatchPath(scope, prompt, &path, &found);
-  match.tokens = match.device_tokens = found.blocks * block_tokens_ + found.partial_tokens;
+  match.tokens = found.blocks * block_tokens_ + found.partial_tokens;
   size_t flying = 0;
   if (FindFlight(scope, prompt, found.blocks, &flying) != nullptr) {
     match.in_flight_tokens =

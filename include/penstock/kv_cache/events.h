@@ -31,8 +31,8 @@ namespace penstock {
 // SHA-256 of a whole prefix. Never changes between versions (integers little-endian):
 //   root  = SHA-256("penstock-kv-1" 0x00, u32 block_tokens, then of model, adapter, tenant and
 //           approximation: u64 length, bytes)
-//   block = SHA-256(id of the parent, block_tokens × i32 token, then for each extra key that overlaps
-//           the block: i64 start relative to the block, u64 length, 32 bytes content)
+//   block = SHA-256(id of the parent, block_tokens × i32 token, then for each extra key that
+//           overlaps the block: i64 start relative to the block, u64 length, 32 bytes content)
 using StableBlockId = std::array<uint8_t, 32>;
 
 // Ids of the whole blocks of a prompt, first to last: what the cache would call them.

@@ -4,7 +4,7 @@
 //
 //   PENSTOCK_ASSIGN_OR_RETURN(PromptMiner miner, PromptMiner::Create(options));
 //   for (const LoggedPrompt& p : log) miner.Observe(p);
-//   for (MinedPrompt& p : miner.Mine(/*token_budget=*/200000)) prompts.push_back(std::move(p.tokens));
+//   for (MinedPrompt& p : miner.Mine(/*token_budget=*/200000)) prompts.push_back(p.tokens);
 //   cache.Warm(scope, prompts, 200000, prefill);
 //
 //   options.counters = 0;

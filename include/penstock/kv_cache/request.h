@@ -78,9 +78,6 @@ struct KVRequest {
 struct Match {
   size_t tokens =
       0;  // K/V at hand, all tiers; at most tokens.size() - 1, the last one is left for logits
-  size_t device_tokens = 0;     // of these, in the device tier: nothing to move
-  size_t host_tokens = 0;       // to be loaded first
-  size_t disk_tokens = 0;       // to be loaded first
   size_t in_flight_tokens = 0;  // beyond `tokens`, being computed under a live lease right now
   uint64_t bytes = 0;           // of K/V that need not be computed, all groups; whole blocks
 };

@@ -5,7 +5,7 @@
 //   std::string snapshot = cache.Snapshot();  // before: save these bytes, and the blocks' bytes
 //   absl::StatusOr<RestoreReport> report =
 //       fresh_cache.Restore(snapshot, [&](absl::Span<const RestoredBlock> blocks) {
-//         for (const RestoredBlock& b : blocks) PENSTOCK_RETURN_IF_ERROR(LoadBytes(b.saved, b.now));
+//         for (const RestoredBlock& b : blocks) LoadBytes(b.saved, b.now);
 //         return absl::OkStatus();
 //       });
 //   fresh_cache.Restore("damaged", load);         // kDataLoss

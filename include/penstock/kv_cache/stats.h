@@ -35,9 +35,7 @@ struct KVCacheStats {
 
   // Now, in blocks of one group each.
   uint64_t device_blocks = 0;  // allocated: cached and leased
-  uint64_t host_blocks = 0;
   uint64_t device_bytes = 0;
-  uint64_t host_bytes = 0;
   uint64_t pinned_blocks = 0;  // columns: one block of every group
   uint64_t live_leases = 0;
   uint64_t live_pins = 0;
@@ -49,8 +47,6 @@ struct KVCacheStats {
   uint64_t store_errors = 0;      // Allocate, Copy or Transfer failed
   uint64_t false_candidates = 0;  // hash equal, tokens or keys not: rejected by comparing
   uint64_t rehashes = 0;          // new random table key after a run of such
-  uint64_t demoted_blocks = 0;    // device → host
-  uint64_t promoted_blocks = 0;   // host → device
 
   uint64_t warm_prefilled_tokens = 0;  // computed by Warm
   uint64_t warm_saved_tokens =

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The cache with a real model: logits after reuse are those of a run from nothing, bit for bit.
+// That wrong blocks would show is proven beside the runtime (tests/reference_runtime); two controls
+// are repeated here.
+#include <cstring>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "examples/reference_runtime/transformer.h"
+#include "gtest/gtest.h"
+#include "penstock/kv_cache.h"
+#include "tests/support/status_matchers.h"
+
+namespace penstock {
+namespace {
+
+class KVCacheLogitsTest : public ::testing::Test {
+ protected:
+  KVCacheLogitsTest() {
+    TransformerOptions small;
+    small.layers = 2;
+    small.model_dim = 64;
+    small.heads = 4;
+    small.kv_heads = 2;
+    small.ffn_dim = 96;
+    small.logits = 64;
+    model_.emplace(*ReferenceTransformer::Create(small));
+    store_ = NewStore();
+    cache_.emplace(NewCache(store_.get()));
+  }
+
+  std::unique_ptr<MemoryBlockStore> NewStore() {
+    MemoryBlockStoreOptions options = model_->StoreOptions(8, 64);
+    options.poison_freed = true;
+    return *MemoryBlockStore::Create(options);
+  }
+  static KVCache NewCache(MemoryBlockStore* store) {
+    KVCacheOptions options;
+    options.block_tokens = 8;
+    return *KVCache::Create(store, options);
+  }
+
+  static std::vector<TokenId> Prompt(size_t n, TokenId seed = 1) {
+    std::vector<TokenId> ids(n);
+    for (size_t i = 0; i < n; ++i) ids[i] = (static_cast<TokenId>(i) * 37 + seed * 101) % 1000;
+    return ids;
+  }
+
+  Lease Acquire(const std::vector<TokenId>& ids, KVCache* cache = nullptr) {
+    KVRequest request;
+    request.tokens = ids;
+    request.reserve_tokens = 8;
+    return *(cache == nullptr ? *cache_ : *cache).Acquire(request);
+  }
+
+  // Logits of the last token, computing from `from` on.
+  std::vector<float> Compute(const std::vector<TokenId>& ids, size_t from,
+                             absl::Span<const BlockId> blocks, MemoryBlockStore* store = nullptr) {
+    std::vector<float> logits;
+    const PrefillRow row{absl::MakeConstSpan(ids).subspan(from), from, blocks};
+    EXPECT_OK(model_->Prefill(store == nullptr ? store_.get() : store, {row}, &logits));
+    return logits;
+  }
+
+  std::vector<float> FromNothing(const std::vector<TokenId>& ids) {
+    auto store = NewStore();
+    std::vector<BlockId> blocks(ids.size() / 8 + 1);
+    EXPECT_OK(store->Allocate(GroupId{}, Tier::kDevice, absl::MakeSpan(blocks)));
+    return Compute(ids, 0, blocks, store.get());
+  }
+
+  Lease Put(const std::vector<TokenId>& ids) {
+    Lease lease = Acquire(ids);
+    Compute(ids, lease.matched_tokens(), lease.blocks());
+    EXPECT_OK(lease.Commit(ids.size()));
+    return lease;
+  }
+
+  static void ExpectSameBits(const std::vector<float>& a, const std::vector<float>& b) {
+    ASSERT_EQ(a.size(), b.size());
+    EXPECT_EQ(std::memcmp(a.data(), b.data(), a.size() * sizeof(float)), 0);
+  }
+
+  std::optional<ReferenceTransformer> model_;
+  std::unique_ptr<MemoryBlockStore> store_;
+  std::optional<KVCache> cache_;
+};
+
+TEST_F(KVCacheLogitsTest, AreTheSameAfterAHitAndAPartialBlockCopy) {
+  Put(Prompt(40)).Release();
+  for (size_t same : {8, 13, 24, 31, 39}) {
+    std::vector<TokenId> ids = Prompt(40);
+    for (size_t i = same; i < ids.size(); ++i) ids[i] = 999 - ids[i];
+    Lease lease = Acquire(ids);
+    EXPECT_EQ(lease.matched_tokens(), same);
+    ExpectSameBits(Compute(ids, lease.matched_tokens(), lease.blocks()), FromNothing(ids));
+  }
+  const std::vector<TokenId> equal = Prompt(40);
+  Lease lease = Acquire(equal);
+  EXPECT_EQ(lease.matched_tokens(), 39u);
+  ExpectSameBits(Compute(equal, 39, lease.blocks()), FromNothing(equal));
+}
+
+TEST_F(KVCacheLogitsTest, AreTheSameInAForkAndAfterATruncation) {
+  std::vector<TokenId> ids = Prompt(21);
+  Lease lease = Put(ids);
+  Lease fork = *lease.Fork();
+  for (TokenId next : {5, 6, 7, 8}) {
+    ids.push_back(next);
+    ASSERT_OK(fork.Append({next}));
+    ExpectSameBits(Compute(ids, ids.size() - 1, fork.blocks()), FromNothing(ids));
+    ASSERT_OK(fork.Commit(ids.size()));
+  }
+  std::vector<TokenId> other = Prompt(21);
+  other.resize(11);
+  other.push_back(77);
+  ASSERT_OK(lease.Truncate(11));
+  ASSERT_OK(lease.Append({77}));
+  ExpectSameBits(Compute(other, 11, lease.blocks()), FromNothing(other));
+  ExpectSameBits(Compute(ids, ids.size() - 1, fork.blocks()), FromNothing(ids));  // untouched by it
+}
+
+TEST_F(KVCacheLogitsTest, AreTheSameAfterASnapshotAndARestore) {
+  Put(Prompt(40)).Release();
+  const std::string snapshot = cache_->Snapshot();
+  auto fresh = NewStore();
+  KVCache restored = NewCache(fresh.get());
+  ASSERT_OK(restored.Restore(snapshot, [&](absl::Span<const RestoredBlock> blocks) {
+    for (const RestoredBlock& block : blocks) {
+      for (size_t layer = 0; layer < 2; ++layer) {
+        const auto k = store_->Keys(block.saved, layer), v = store_->Values(block.saved, layer);
+        std::copy(k.begin(), k.end(), fresh->Keys(block.now, layer).begin());
+        std::copy(v.begin(), v.end(), fresh->Values(block.now, layer).begin());
+      }
+    }
+    return absl::OkStatus();
+  }));
+  std::vector<TokenId> ids = Prompt(40);
+  ids.push_back(3);
+  Lease lease = Acquire(ids, &restored);
+  EXPECT_EQ(lease.matched_tokens(), 40u);
+  ExpectSameBits(Compute(ids, 40, lease.blocks(), fresh.get()), FromNothing(ids));
+}
+
+TEST_F(KVCacheLogitsTest, DifferWhenAMatchIsOverstatedOrBlocksAreSwapped) {
+  Put(Prompt(40)).Release();
+  std::vector<TokenId> ids = Prompt(40);
+  for (size_t i = 20; i < ids.size(); ++i) ids[i] = 999 - ids[i];
+  Lease lease = Acquire(ids);
+  ASSERT_EQ(lease.matched_tokens(), 20u);
+  Compute(ids, 20, lease.blocks());
+  Compute(Prompt(21), 20, lease.blocks());  // position 20 as the cached prompt had it
+  EXPECT_NE(Compute(ids, 21, lease.blocks()), FromNothing(ids));
+  Compute(ids, 20, lease.blocks());
+  std::vector<BlockId> swapped(lease.blocks().begin(), lease.blocks().end());
+  std::swap(swapped[0], swapped[1]);
+  EXPECT_NE(Compute(ids, 39, swapped), FromNothing(ids));
+  ExpectSameBits(Compute(ids, 39, lease.blocks()), FromNothing(ids));
+}
+
+}  // namespace
+}  // namespace penstock
