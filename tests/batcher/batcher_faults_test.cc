@@ -41,6 +41,12 @@ __attribute__((noinline)) void* operator new(size_t bytes) { return CountedAlloc
 __attribute__((noinline)) void* operator new(size_t bytes, std::align_val_t align) {
   return CountedAllocation(bytes, static_cast<size_t>(align));
 }
+__attribute__((noinline)) void* operator new(size_t bytes, const std::nothrow_t&) noexcept {
+  return CountedAllocation(bytes, 1);
+}
+__attribute__((noinline)) void operator delete(void* p, const std::nothrow_t&) noexcept {
+  std::free(p);
+}
 __attribute__((noinline)) void operator delete(void* p) noexcept { std::free(p); }
 __attribute__((noinline)) void operator delete(void* p, size_t) noexcept { std::free(p); }
 __attribute__((noinline)) void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
