@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <functional>
+#include <unordered_map>
+#include <utility>
 
 #include "text/utf8.h"
 #include "tokenizer/fingerprint.h"
@@ -12,6 +15,7 @@ namespace {
 
 constexpr size_t kShort = 32;  // symbols; below, scanning beats a heap
 constexpr uint32_t kNone = 0xFFFFFFFF;
+constexpr TokenId kDead = -1;  // of a symbol that became part of its left neighbour
 
 }  // namespace
 
@@ -143,20 +147,84 @@ void BpeModel::MergeShort(bool allow_control, size_t first, std::vector<PieceTok
 
 namespace {
 
-struct Candidate {
-  uint32_t rank;
-  uint32_t position;
-  TokenId id;
-};
-// For std::push_heap: the smallest rank, then the leftmost, on top.
-struct Later {
-  bool operator()(const Candidate& a, const Candidate& b) const {
-    return a.rank != b.rank ? a.rank > b.rank : a.position > b.position;
+// Positions that wait for one rank, smallest first. Most arrive in order: those lie in a sorted vector,
+// latecomers in a heap.
+class Bucket {
+ public:
+  bool empty() const { return next_ == sorted_.size() && late_.empty(); }
+  void Push(uint32_t position) {
+    if (!open_) {
+      sorted_.push_back(position);
+      return;
+    }
+    late_.push_back(position);
+    std::push_heap(late_.begin(), late_.end(), std::greater<uint32_t>());
   }
+  uint32_t Pop() {
+    if (!open_) {
+      open_ = true;
+      if (!std::is_sorted(sorted_.begin(), sorted_.end())) {
+        std::sort(sorted_.begin(), sorted_.end());
+      }
+    }
+    const bool late = next_ == sorted_.size() || (!late_.empty() && late_.front() < sorted_[next_]);
+    uint32_t position;
+    if (late) {
+      position = late_.front();
+      std::pop_heap(late_.begin(), late_.end(), std::greater<uint32_t>());
+      late_.pop_back();
+    } else {
+      position = sorted_[next_++];
+    }
+    if (empty()) *this = Bucket();
+    return position;
+  }
+
+ private:
+  std::vector<uint32_t> sorted_;
+  std::vector<uint32_t> late_;
+  size_t next_ = 0;
+  bool open_ = false;  // being popped
 };
+
+// All positions by rank. There are few ranks and many positions: the heap holds ranks only.
+class RankQueue {
+ public:
+  bool empty() const { return ranks_.empty(); }
+  void Push(uint32_t rank, uint32_t position) {
+    const auto [it, fresh] = index_.try_emplace(rank, static_cast<uint32_t>(buckets_.size()));
+    if (fresh) buckets_.emplace_back();
+    Bucket& bucket = buckets_[it->second];
+    if (bucket.empty()) {
+      ranks_.emplace_back(rank, it->second);
+      std::push_heap(ranks_.begin(), ranks_.end(), std::greater<Entry>());
+    }
+    bucket.Push(position);
+  }
+  // The leftmost position of the smallest rank.
+  std::pair<uint32_t, uint32_t> Pop() {
+    const auto [rank, index] = ranks_.front();
+    const uint32_t position = buckets_[index].Pop();
+    if (buckets_[index].empty()) {
+      std::pop_heap(ranks_.begin(), ranks_.end(), std::greater<Entry>());
+      ranks_.pop_back();
+    }
+    return {rank, position};
+  }
+
+ private:
+  using Entry = std::pair<uint32_t, uint32_t>;  // rank, index of its bucket
+  std::vector<Entry> ranks_;                    // heap, smallest first
+  std::unordered_map<uint32_t, uint32_t> index_;
+  std::vector<Bucket> buckets_;
+};
+
+// A symbol's neighbours, and what it and the right one would merge to.
 struct Link {
   uint32_t previous;
   uint32_t next;
+  uint32_t rank;
+  TokenId id;
 };
 
 }  // namespace
@@ -165,44 +233,37 @@ void BpeModel::MergeLong(bool allow_control, size_t first, std::vector<PieceToke
   PieceToken* const symbols = out->data() + first;
   const uint32_t count = static_cast<uint32_t>(out->size() - first);
   std::vector<Link> links(count);
-  std::vector<Candidate> heap;
-  for (uint32_t i = 0; i < count; ++i)
-    links[i] = {i == 0 ? kNone : i - 1, i + 1 < count ? i + 1 : kNone};
-  for (uint32_t i = 0; i + 1 < count; ++i) {
-    const Merge* m = FindMerge(symbols[i].id, symbols[i + 1].id, allow_control);
-    if (m != nullptr) heap.push_back({m->rank, i, m->id});
-  }
-  std::make_heap(heap.begin(), heap.end(), Later());
-  const auto push = [&](uint32_t left, uint32_t right) {
+  RankQueue queue;
+  const auto look_up = [&](uint32_t left, uint32_t right) {
     const Merge* m = FindMerge(symbols[left].id, symbols[right].id, allow_control);
+    links[left].rank = m == nullptr ? kNone : m->rank;
     if (m == nullptr) return;
-    heap.push_back({m->rank, left, m->id});
-    std::push_heap(heap.begin(), heap.end(), Later());
+    links[left].id = m->id;
+    queue.Push(m->rank, left);
   };
-  std::vector<uint8_t> dead(count);
-  while (!heap.empty()) {
-    std::pop_heap(heap.begin(), heap.end(), Later());
-    const Candidate top = heap.back();
-    heap.pop_back();
-    const uint32_t left = top.position;
-    if (dead[left] || links[left].next == kNone) continue;
+  for (uint32_t i = 0; i < count; ++i) {
+    links[i] = {i == 0 ? kNone : i - 1, i + 1 < count ? i + 1 : kNone, kNone, 0};
+  }
+  for (uint32_t i = 0; i + 1 < count; ++i) look_up(i, i + 1);
+  while (!queue.empty()) {
+    const auto [rank, left] = queue.Pop();
+    if (links[left].rank != rank) continue;  // has changed since
     const uint32_t right = links[left].next;
-    // An entry whose symbols have changed since no longer yields the same token.
-    const Merge* m = FindMerge(symbols[left].id, symbols[right].id, allow_control);
-    if (m == nullptr || m->id != top.id) continue;
-    symbols[left].id = top.id;
+    symbols[left].id = links[left].id;
     symbols[left].end = symbols[right].end;
-    dead[right] = 1;
+    links[right].rank = kNone;
+    symbols[right].id = kDead;
+    links[left].rank = kNone;
     links[left].next = links[right].next;
     if (links[left].next != kNone) {
       links[links[left].next].previous = left;
-      push(left, links[left].next);
+      look_up(left, links[left].next);
     }
-    if (links[left].previous != kNone) push(links[left].previous, left);
+    if (links[left].previous != kNone) look_up(links[left].previous, left);
   }
   size_t kept = 0;
   for (uint32_t i = 0; i < count; ++i) {
-    if (!dead[i]) symbols[kept++] = symbols[i];
+    if (symbols[i].id != kDead) symbols[kept++] = symbols[i];
   }
   out->resize(first + kept);
 }

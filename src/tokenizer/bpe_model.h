@@ -10,8 +10,8 @@
 //
 // Of all adjacent pairs the one of the smallest rank merges first, the leftmost of equal ones. Tokens
 // that merging never reaches come out as whole pieces only, and only with `whole_piece`.
-// Time: O(n log n) in the symbols of a piece (array scan up to 32, then a heap over a linked list); no
-// recursion. Immutable; safe to share.
+// Time in the symbols of a piece: an array scan up to 32, then a linked list with a queue of ranks,
+// O(n log n) with a logarithm of ranks, not of positions; no recursion. Immutable; safe to share.
 #ifndef PENSTOCK_SRC_TOKENIZER_BPE_MODEL_H_
 #define PENSTOCK_SRC_TOKENIZER_BPE_MODEL_H_
 

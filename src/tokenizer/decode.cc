@@ -18,28 +18,42 @@ std::string_view Spelling(const EngineParts& parts, TokenId id) {
   return parts.vocabulary.Token(id);
 }
 
-// Bytes of white space at the begin (or end) of `token`. In byte-level spelling, where white space but
-// for the space itself is spelled by letters, only that counts.
-size_t LeadingSpace(std::string_view token, bool spaces_only) {
-  size_t pos = 0;
-  while (pos < token.size()) {
+// White space characters at the begin (or end) of `token`. In byte-level spelling, where white space
+// but for the space itself is spelled by letters, only that counts.
+size_t LeadingSpaces(std::string_view token, bool spaces_only) {
+  size_t count = 0;
+  for (size_t pos = 0; pos < token.size(); ++count) {
     const DecodedChar c = DecodeUtf8(token, pos);
     const bool space = spaces_only ? token[pos] == ' ' : c.valid && IsWhiteSpace(c.code_point);
     if (!space) break;
     pos += c.size;
   }
-  return pos;
+  return count;
 }
 
-size_t TrailingSpace(std::string_view token, bool spaces_only) {
-  size_t run = 0;
+size_t TrailingSpaces(std::string_view token, bool spaces_only) {
+  size_t count = 0;
   for (size_t pos = 0; pos < token.size();) {
     const DecodedChar c = DecodeUtf8(token, pos);
     const bool space = spaces_only ? token[pos] == ' ' : c.valid && IsWhiteSpace(c.code_point);
-    run = space ? run + c.size : 0;
+    count = space ? count + 1 : 0;
     pos += c.size;
   }
-  return run;
+  return count;
+}
+
+// Offsets are trimmed by characters of the text, whatever stands there.
+size_t Forward(std::string_view text, size_t pos, size_t chars, size_t limit) {
+  for (; chars > 0 && pos < limit; --chars) pos += DecodeUtf8(text, pos).size;
+  return std::min(pos, limit);
+}
+
+size_t Back(std::string_view text, size_t pos, size_t chars, size_t limit) {
+  for (; chars > 0 && pos > limit; --chars) {
+    --pos;
+    while (pos > limit && IsUtf8Continuation(text[pos])) --pos;
+  }
+  return pos;
 }
 
 }  // namespace
@@ -98,17 +112,13 @@ void TrimOffsets(const EngineParts& parts, std::string_view text, TokenRun* run)
     const bool added = parts.vocabulary.FindAdded(run->ids[i]) != nullptr;
     const std::string_view token = added ? offsets.In(text) : parts.vocabulary.Token(run->ids[i]);
     const bool spaces_only = !added && parts.byte_level_vocabulary;
-    size_t leading = LeadingSpace(token, spaces_only);
-    const size_t trailing = TrailingSpace(token, spaces_only);
-    if (leading > 0) {
-      const bool is_first = i == 0 || offsets.begin == 0;
-      // The space that add_prefix_space put there stands for no byte of the text.
-      if (is_first && parts.post_processor.trim_keeps_prefix_space && leading == 1) leading = 0;
-      offsets.begin = std::min(offsets.begin + leading, offsets.end);
-    }
-    if (trailing > 0 && offsets.end >= trailing) {
-      offsets.end = std::max(offsets.end - trailing, offsets.begin);
-    }
+    size_t leading = LeadingSpaces(token, spaces_only);
+    const size_t trailing = TrailingSpaces(token, spaces_only);
+    // The space that add_prefix_space put there stands for no byte of the text.
+    const bool is_first = i == 0 || offsets.begin == 0;
+    if (is_first && parts.post_processor.trim_keeps_prefix_space && leading == 1) leading = 0;
+    offsets.begin = Forward(text, offsets.begin, leading, offsets.end);
+    offsets.end = Back(text, offsets.end, trailing, offsets.begin);
   }
 }
 
