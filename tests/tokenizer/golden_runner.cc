@@ -225,6 +225,7 @@ class Runner {
     if (v.file == "vocab.txt" && !v.decoded.has_value()) return;
     DecodeOptions options;
     options.replace_invalid_utf8 = true;
+    options.clean_up_spaces = false;  // what `tokenizers` decodes; transformers cleans up
     // The decoder was not run for the longest texts: without `decoded` nothing is known of them.
     if (!v.decoded.has_value() && v.text.size() >= kLongText) return;
     const std::string got = t.Decode(v.ids, options);

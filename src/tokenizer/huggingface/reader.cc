@@ -19,6 +19,7 @@
 #include "tokenizer/huggingface/post_processor.h"
 #include "tokenizer/huggingface/pre_tokenizers.h"
 #include "tokenizer/huggingface/serde_numbers.h"
+#include "tokenizer/huggingface/tokenizer_config.h"
 #include "tokenizer/readers.h"
 #include "tokenizer/split_pre_tokenizer.h"
 
@@ -249,6 +250,17 @@ absl::Status UseReferenceScores(const SourceFile& file, ModelPlan* model) {
   return absl::OkStatus();
 }
 
+absl::Status ReadConfigBeside(const SourceFile& file, const LoadLimits& limits,
+                              const ModelPlan& model, const std::vector<AddedToken>& added,
+                              SpecialIds* special, EngineParts* parts) {
+  constexpr char kName[] = "tokenizer_config.json";
+  const absl::StatusOr<std::string> config = ReadSibling(file, kName, limits);
+  if (config.status().code() == absl::StatusCode::kNotFound) return absl::OkStatus();
+  PENSTOCK_RETURN_IF_ERROR(config.status());
+  const std::string name = absl::StrCat(AbslView(file.name), ": ", kName);
+  return ApplyTokenizerConfig(*config, name, limits, model.ids, added, special, parts);
+}
+
 }  // namespace
 
 bool LooksLikeHuggingFaceJson(std::string_view head) {
@@ -297,7 +309,10 @@ absl::StatusOr<TokenizerPtr> ReadHuggingFaceJson(const SourceFile& file,
   const bool keeps_bytes = bytes || (model.byte_fallback && HasAllByteTokens(model));
   parts.invalid_utf8 = keeps_bytes ? InvalidUtf8::kKeep : InvalidUtf8::kReplace;
 
-  const SpecialIds special = FindSpecialIds(model, added, parts);
+  SpecialIds special = FindSpecialIds(model, added, parts);
+  if (options.read_tokenizer_config) {
+    PENSTOCK_RETURN_IF_ERROR(ReadConfigBeside(file, limits, model, added, &special, &parts));
+  }
   absl::StatusOr<Vocabulary> vocabulary = BuildVocabulary(model, added, byte_level, special);
   if (!vocabulary.ok()) return InFile(file, vocabulary.status());
   parts.vocabulary = *std::move(vocabulary);

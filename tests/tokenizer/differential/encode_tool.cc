@@ -65,6 +65,7 @@ int main(int argc, char** argv) {
     if (decode) {
       DecodeOptions decode_options;
       decode_options.replace_invalid_utf8 = true;
+      decode_options.clean_up_spaces = false;  // as `tokenizers`; transformers cleans up
       out.append("\t" + absl::Base64Escape((*tokenizer)->Decode(e->ids, decode_options)));
     }
     out.push_back('\n');
