@@ -28,6 +28,39 @@ const char* KindOf(const simdjson::dom::element& value) {
   }
 }
 
+// `bytes` with ".0" behind every integer that does not fit into 64 bits, as transformers writes for "no
+// limit"; simdjson refuses those. Strings are left alone.
+std::string WithLongIntegersAsDoubles(std::string_view bytes) {
+  constexpr size_t kFits = 18;  // digits
+  std::string out;
+  out.reserve(bytes.size() + 16);
+  bool quoted = false;
+  for (size_t i = 0; i < bytes.size();) {
+    const char c = bytes[i];
+    if (quoted && c == '\\' && i + 1 < bytes.size()) {
+      out.append(bytes.substr(i, 2));
+      i += 2;
+      continue;
+    }
+    if (c == '"') quoted = !quoted;
+    size_t end = i;
+    while (!quoted && end < bytes.size() && bytes[end] >= '0' && bytes[end] <= '9') ++end;
+    if (end == i) {
+      out.push_back(c);
+      ++i;
+      continue;
+    }
+    const char before = i == 0 ? ' ' : bytes[i - 1];
+    const char after = end == bytes.size() ? ' ' : bytes[end];
+    const bool integer = before != '.' && before != 'e' && before != 'E' && before != '+' &&
+                         after != '.' && after != 'e' && after != 'E';
+    out.append(bytes.substr(i, end - i));
+    if (integer && end - i > kFits) out.append(".0");
+    i = end;
+  }
+  return out;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<JsonDocument>> JsonDocument::Parse(std::string_view bytes,
@@ -39,6 +72,11 @@ absl::StatusOr<std::unique_ptr<JsonDocument>> JsonDocument::Parse(std::string_vi
   simdjson::error_code error = document->parser_.allocate(capacity, limits.max_nesting);
   if (error == simdjson::SUCCESS) {
     error = document->parser_.parse(bytes.data(), bytes.size()).get(document->root_);
+  }
+  if (error == simdjson::NUMBER_ERROR) {
+    const std::string readable = WithLongIntegersAsDoubles(bytes);
+    error = document->parser_.allocate(readable.size() + 64, limits.max_nesting);
+    if (error == simdjson::SUCCESS) error = document->parser_.parse(readable).get(document->root_);
   }
   if (error == simdjson::SUCCESS) return document;
   const std::string message = simdjson::error_message(error);
