@@ -5,12 +5,15 @@
 //   sh bench/run.sh batch_published [sizes] [async] [preprocess=VOCABULARY[,ENCODING]] [seconds=5]
 //
 // The published figures come without their set-up. What they mean is worked out from them:
-//   sizes  batch size 1/8/16/32 at "1000 messages/s": 12/25/40/78 ms and 980/1020/1050/1065 a second. More than what was
-//          offered cannot be served, so these are capacities of a closed loop; they fit a runtime of 0.084 + 0.936 n ms.
-//   async  sync 180 ms and 520/s, asynchronous 35 ms and 2100/s: 94 and 74 requests in flight (Little). 4.04 times the
-//          throughput from a queue alone is impossible; a runtime of 1.65 + 0.27 n ms with batches of 8 gives it.
-//   preprocess  65 -> 28 ms by preprocessing in batches: padding, truncation, tensors. No batch size, threads or text
-//          given; here 32 fixed texts of about 1 kB, arms of one call per text, one call per batch on 1 and on n threads.
+//   sizes  batch size 1/8/16/32 at "1000 messages/s": 12/25/40/78 ms and 980/1020/1050/1065 a
+//     second. More than what was offered cannot be served, so these are capacities of a closed
+//     loop; they fit a runtime of 0.084 + 0.936 n ms.
+//   async  sync 180 ms and 520/s, asynchronous 35 ms and 2100/s: 94 and 74 requests in flight
+//     (Little). 4.04 times the throughput from a queue alone is impossible; a runtime of 1.65 +
+//     0.27 n ms with batches of 8 gives it.
+//   preprocess  65 -> 28 ms by preprocessing in batches: padding, truncation, tensors. No batch
+//     size, threads or text given; here 32 fixed texts of about 1 kB, arms of one call per text,
+//     one call per batch on 1 and on n threads.
 // The stub spins on the steady clock for that time. Latency counts from the *intended* send time
 // (no coordinated omission). On a machine that does anything else the figures of real threads are
 // worth little.

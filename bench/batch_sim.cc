@@ -7,7 +7,7 @@
 //   sh bench/run.sh batch_sim formation overload fairness scale
 //   sh bench/run.sh batch_sim padding CONV.csv[.gz]        lengths of a real trace
 //   sh bench/run.sh batch_sim run --curve=8,0.3[,0.01]     ms fixed, ms a row[, ms a token]
-//        [--arrivals=poisson|burst|FILE]                   FILE: .csv or .jsonl[.gz] with times (and tokens)
+//        [--arrivals=poisson|burst|FILE]  FILE: .csv or .jsonl[.gz] with times (and tokens)
 //        [--batch=64] [--slots=1] [--budget=TOKENS] [--padded] [--slo=200] [--noise=0.2] [--slow=3]
 //        [--seconds=20] [--seed=1] [--loads=0.1,0.5,0.9,1,2,5] [--no-grid]
 //

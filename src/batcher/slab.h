@@ -3,7 +3,7 @@
 // Objects of one size, named by a 32-bit index, in chunks that are given back when they empty.
 //
 //   Slab slab(sizeof(Slot), alignof(Slot));
-//   uint32_t i = slab.Allocate();          // zeroed when its chunk is new; otherwise as it was freed
+//   uint32_t i = slab.Allocate();       // zeroed when its chunk is new; otherwise as it was freed
 //   auto* slot = static_cast<Slot*>(slab.At(i));
 //   slab.At(4'000'000)                      // null: no such chunk
 //

@@ -4,7 +4,7 @@
 // (read through gzip).
 //
 //   ReadTrace("azure2023_conv.csv.gz")     // columns: a time (seconds, or a date), tokens
-//   ReadTrace("mooncake.jsonl")            // {"timestamp": milliseconds, "input_length": tokens, …}
+//   ReadTrace("mooncake.jsonl")  // {"timestamp": milliseconds, "input_length": tokens, …}
 //   ReadTrace("no such file")              // empty
 #ifndef PENSTOCK_TESTS_SUPPORT_BATCH_TRACE_H_
 #define PENSTOCK_TESTS_SUPPORT_BATCH_TRACE_H_

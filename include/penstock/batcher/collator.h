@@ -6,13 +6,13 @@
 //   auto run = [&](Batch<Prompt, Answer> batch) {
 //     auto row_of = [](const Prompt& p) { return CollateRow{p.ids, p.cached_tokens}; };
 //     absl::StatusOr<PaddedView<int64_t>> in = collator.Pad(batch, row_of, collate_options);
-//     if (!in.ok()) return batch.FailAll(in.status());  // "row 3: 700 tokens, fixed_length 512"
+//     if (!in.ok()) return batch.FailAll(in.status()); // "row 3: 700 tokens, fixed_length 512"
 //     model.Prefill(in->input_ids.data(), in->position_ids.data(), in->shape);
 //   };
 //
 // Layout, padding side, cached prefix (`skip`: the row is its suffix, positions go on behind the
-// prefix) and errors are those of base/collate.h. A batch that was rounded up to an allowed size has
-// as many rows: the last ones are empty (length 0, all padding).
+// prefix) and errors are those of base/collate.h. A batch that was rounded up to an allowed size
+// has as many rows: the last ones are empty (length 0, all padding).
 #ifndef PENSTOCK_BATCHER_COLLATOR_H_
 #define PENSTOCK_BATCHER_COLLATOR_H_
 
