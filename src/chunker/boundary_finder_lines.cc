@@ -311,6 +311,11 @@ bool BoundaryFinder::SoftLineBreaks(size_t content_end, size_t n) const {
     if (IsConnective(last.code_point)) return false;
     return bytes * 2 / 3 < kWideIdeographicLine || last_class == CharClass::kFullStop;
   }
+  // Source code: a statement or brace ends the line, or an indented line begins with a symbol.
+  const bool indented = n > 0 && (s_[n - 1] == ' ' || s_[n - 1] == '\t');
+  const char first = s_[n];
+  if (last.code_point == '{' || last.code_point == '}' || first == '}') return true;
+  if (last.code_point == ';' && indented) return true;
   if (next_class == CharClass::kLower) return false;
   if (last_class == CharClass::kContinue && last.code_point != ':') return false;
   if (last_class == CharClass::kDash || last_class == CharClass::kOpen) return false;

@@ -88,7 +88,8 @@ bool Session::Oversize(Chunk* chunk) {
         static_cast<size_t>(rep_->options.min_fill * static_cast<double>(end - begin));
     for (const Unit level : {Unit::kLine, Unit::kClause, Unit::kWord}) {
       if (end == unit_end) break;
-      if (level == Unit::kLine && cuts_[0].unit != Unit::kCodeFence) continue;
+      const Unit whole = cuts_[0].unit;
+      if (level == Unit::kLine && whole != Unit::kCodeFence && whole != Unit::kWord) continue;
       const size_t p = LastBoundary(text, 0, end - begin, level);
       const size_t least = level == Unit::kWord ? fill / 2 : fill;
       if (p <= least || !std::binary_search(ends.begin(), ends.end(), begin + p)) continue;
