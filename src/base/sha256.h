@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// SHA-256 (FIPS 180-4): identities that must never change, such as fingerprints and stable block ids.
+// SHA-256 (FIPS 180-4): identities that must never change, such as fingerprints and stable block
+// ids.
 //
 //   Sha256 hash;
 //   hash.Update("abc");
-//   HexOf(hash.Finish())        // "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+//   HexOf(hash.Finish())  // "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 //
 // Thread-compatible: const calls may run concurrently, others need external synchronization.
 #ifndef PENSTOCK_SRC_BASE_SHA256_H_

@@ -37,8 +37,8 @@ void EncodeRows(size_t rows, const EncodeRow& encode_row, BatchJob* job) {
   }
 }
 
-// Calls encode_row(0 … rows-1), each once; on the executor if there is one. Returns when all are done.
-// The caller works too, so that a busy executor only makes it slower.
+// Calls encode_row(0 … rows-1), each once; on the executor if there is one. Returns when all are
+// done. The caller works too, so that a busy executor only makes it slower.
 template <typename EncodeRow>
 void ForEachRow(size_t rows, Executor* executor, const EncodeRow& encode_row) {
   const auto job = std::make_shared<BatchJob>();

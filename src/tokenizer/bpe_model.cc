@@ -147,8 +147,8 @@ void BpeModel::MergeShort(bool allow_control, size_t first, std::vector<PieceTok
 
 namespace {
 
-// Positions that wait for one rank, smallest first. Most arrive in order: those lie in a sorted vector,
-// latecomers in a heap.
+// Positions that wait for one rank, smallest first. Most arrive in order: those lie in a sorted
+// vector, latecomers in a heap.
 class Bucket {
  public:
   bool empty() const { return next_ == sorted_.size() && late_.empty(); }

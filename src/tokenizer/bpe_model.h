@@ -5,11 +5,11 @@
 //   BpeModel::Spec spec;
 //   spec.pieces.push_back({"ab", 7});  spec.merges.push_back({a, b, rank, 7});
 //   spec.bytes = true;                            // symbols are bytes; else Unicode characters
-//   spec.whole_piece = true;                      // tiktoken, ignore_merges: a piece that is a token
+//   spec.whole_piece = true;  // tiktoken, ignore_merges: a piece that is a token
 //   BpeModel model(std::move(spec), control);
 //
-// Of all adjacent pairs the one of the smallest rank merges first, the leftmost of equal ones. Tokens
-// that merging never reaches come out as whole pieces only, and only with `whole_piece`.
+// Of all adjacent pairs the one of the smallest rank merges first, the leftmost of equal ones.
+// Tokens that merging never reaches come out as whole pieces only, and only with `whole_piece`.
 // Time in the symbols of a piece: an array scan up to 32, then a linked list with a queue of ranks,
 // O(n log n) with a logarithm of ranks, not of positions; no recursion. Immutable; safe to share.
 #ifndef PENSTOCK_SRC_TOKENIZER_BPE_MODEL_H_

@@ -7,8 +7,8 @@
 //   ByteMap map = std::move(b).Build();
 //   map.Find("the") == 5;  map.Find("teh") == -1
 //
-// O(key) look-up, about 12 bytes a key besides the bytes. Hashes are keyed per process: a text cannot
-// be made to collide. Thread-compatible: const calls may run concurrently.
+// O(key) look-up, about 12 bytes a key besides the bytes. Hashes are keyed per process: a text
+// cannot be made to collide. Thread-compatible: const calls may run concurrently.
 #ifndef PENSTOCK_SRC_TOKENIZER_BYTE_MAP_H_
 #define PENSTOCK_SRC_TOKENIZER_BYTE_MAP_H_
 

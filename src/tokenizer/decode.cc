@@ -18,8 +18,8 @@ std::string_view Spelling(const EngineParts& parts, TokenId id) {
   return parts.vocabulary.Token(id);
 }
 
-// White space characters at the begin (or end) of `token`. In byte-level spelling, where white space
-// but for the space itself is spelled by letters, only that counts.
+// White space characters at the begin (or end) of `token`. In byte-level spelling, where white
+// space but for the space itself is spelled by letters, only that counts.
 size_t LeadingSpaces(std::string_view token, bool spaces_only) {
   size_t count = 0;
   for (size_t pos = 0; pos < token.size(); ++count) {

@@ -25,7 +25,8 @@ void CleanUpSpaces(std::string* text, bool do_not);
 // Every occurrence of `from`, left to right. An empty `from` does not occur.
 void ReplaceAll(std::string_view from, std::string_view to, std::string* text);
 
-// Leaves leading and trailing white space of tokens out of their offsets (PostProcessor::trim_offsets).
+// Leaves leading and trailing white space of tokens out of their offsets
+// (PostProcessor::trim_offsets).
 void TrimOffsets(const EngineParts& parts, std::string_view text, TokenRun* run);
 
 }  // namespace penstock::internal

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // CompilePcre: regular expressions that we have no scanner for. PCRE2 matches them, but is asked
-// nothing about Unicode (text/regex_classes.h): over one byte a character that says which classes of
-// the pattern hold it, or, for patterns with back-references, over UTF-8 with classes spelled out.
+// nothing about Unicode (text/regex_classes.h): over one byte a character that says which classes
+// of the pattern hold it, or, for patterns with back-references, over UTF-8 with classes spelled
+// out.
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 

@@ -3,7 +3,7 @@
 // Provenance: a list of segments as one text, and who wrote which byte of it.
 //
 //   Provenance p(segments);
-//   p.text()                        // the concatenation; a view of the segment if there is only one
+//   p.text()  // the concatenation; a view of the segment if there is only one
 //   p.OneTrusted(3, 9)              // do bytes [3, 9) lie within one trusted segment?
 //
 // Borrows the segments. Thread-compatible: const calls may run concurrently.

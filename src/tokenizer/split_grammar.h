@@ -2,7 +2,7 @@
 //
 // SplitGrammar: the pre-tokenizer patterns that models are trained with, compiled by hand.
 //
-//   const SplitGrammar* g = FindGrammar(pattern_text);      // null: a pattern we do not know by heart
+//   const SplitGrammar* g = FindGrammar(pattern_text);  // null: a pattern we do not know by heart
 //   for (size_t pos = 0; pos < text.size(); pos = end) end = g->NextPiece(text, pos);
 //
 // All of them are one family. In order of preference, at each place:
@@ -17,9 +17,9 @@
 //   space         \s+(?!\S), then \s+
 //
 // Properties the engine lives on: the pieces partition any text; scanning never looks behind, so a
-// piece boundary is a state that scanning can be resumed from; the one look-ahead, (?!\S), is why the
-// pieces of white space in front of a boundary may depend on what follows it (CanCut).
-// Invalid bytes count as one "other" character each maximal subpart. Linear time, no allocation.
+// piece boundary is a state that scanning can be resumed from; the one look-ahead, (?!\S), is why
+// the pieces of white space in front of a boundary may depend on what follows it (CanCut). Invalid
+// bytes count as one "other" character each maximal subpart. Linear time, no allocation.
 // Immutable; safe to share. The twin of each grammar in the tests is its pattern run by PCRE2.
 #ifndef PENSTOCK_SRC_TOKENIZER_SPLIT_GRAMMAR_H_
 #define PENSTOCK_SRC_TOKENIZER_SPLIT_GRAMMAR_H_
@@ -52,8 +52,8 @@ class SplitGrammar {
 
   // End of the piece that begins at `pos`, a piece boundary. REQUIRES: pos < text.size().
   size_t NextPiece(std::string_view text, size_t pos) const;
-  // Does cutting the text at the piece boundary `pos` leave the pieces on both sides as they are? Not
-  // in "a  4" before the 4: alone, the two spaces are one piece.
+  // Does cutting the text at the piece boundary `pos` leave the pieces on both sides as they are?
+  // Not in "a 4" before the 4: alone, the two spaces are one piece.
   // REQUIRES: 0 < pos < text.size().
   bool CanCut(std::string_view text, size_t pos) const;
   std::string_view name() const { return shape_.name; }
@@ -91,8 +91,9 @@ class SplitGrammar {
   Shape shape_;
 };
 
-// The grammar whose pattern is exactly this text, or null. Known: the patterns of GPT-2 (r50k, p50k),
-// cl100k (Llama 3), Qwen2, o200k (harmony, Llama 4) and Mistral's tekken, in every published spelling.
+// The grammar whose pattern is exactly this text, or null. Known: the patterns of GPT-2 (r50k,
+// p50k), cl100k (Llama 3), Qwen2, o200k (harmony, Llama 4) and Mistral's tekken, in every published
+// spelling.
 const SplitGrammar* FindGrammar(std::string_view pattern);
 
 // One spelling per grammar, for rank files whose encoding is named.

@@ -35,14 +35,14 @@ class TextPattern {
 // Every occurrence of `literal`, which may be empty: then there are none.
 std::unique_ptr<const TextPattern> NewLiteralPattern(std::string literal);
 
-// Every single character for which `matches` is true; invalid bytes are U+FFFD. `name` goes into the
-// fingerprint.
+// Every single character for which `matches` is true; invalid bytes are U+FFFD. `name` goes into
+// the fingerprint.
 std::unique_ptr<const TextPattern> NewCharPattern(std::string name, bool (*matches)(char32_t));
 
 // A regular expression of the flavour, by a hand-written scanner where we know it (those mean the
-// same in all flavours), else by PCRE2 over classes of our own tables, under limits on backtracking,
-// depth and heap. A match that exceeds them ends the search: the rest of the text does not match.
-// Invalid UTF-8 never matches.
+// same in all flavours), else by PCRE2 over classes of our own tables, under limits on
+// backtracking, depth and heap. A match that exceeds them ends the search: the rest of the text
+// does not match. Invalid UTF-8 never matches.
 // kInvalidArgument: does not compile. kUnimplemented: not translated, see text/regex_classes.h.
 // kResourceExhausted: longer than limits.max_pattern_bytes.
 absl::StatusOr<std::unique_ptr<const TextPattern>> CompileRegex(std::string_view source,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// ReadTiktoken: rank files. Grammar:  file = { base64 " " rank ("\n" | "\r\n") }
-// A token's rank is its id. Any two adjacent symbols whose bytes together are a token may merge, with
-// that token's rank; a piece that is a token as a whole is that token, reachable by merging or not.
+// ReadTiktoken: rank files. Grammar: file = { base64 " " rank ("\n" | "\r\n") } A token's rank is
+// its id. Any two adjacent symbols whose bytes together are a token may merge, with that token's
+// rank; a piece that is a token as a whole is that token, reachable by merging or not.
 #include <algorithm>
 #include <array>
 #include <charconv>

@@ -51,7 +51,8 @@ absl::Status PlaceAddedTokens(std::vector<std::string>* tokens, std::vector<Adde
                        "\" and \"", token.content, "\""));
     }
     if (static_cast<size_t>(token.id) >= tokens->size()) {
-      // Files number their added tokens from the end of the vocabulary; a gap of millions is not one.
+      // Files number their added tokens from the end of the vocabulary; a gap of millions is not
+      // one.
       if (static_cast<size_t>(token.id) > tokens->size() + (size_t{1} << 22)) {
         return absl::InvalidArgumentError(
             absl::StrCat("added token \"", token.content, "\" has id ", token.id,

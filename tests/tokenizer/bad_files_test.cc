@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Malformed files: every one gets a Status that names the file, none a crash. Cases are named by their
-// pathology; besides them every truncation and every single-byte flip of small good files is tried (those
-// that still load must also encode and decode).
+// Malformed files: every one gets a Status that names the file, none a crash. Cases are named by
+// their pathology; besides them every truncation and every single-byte flip of small good files is
+// tried (those that still load must also encode and decode).
 #include <string>
 #include <utility>
 #include <vector>

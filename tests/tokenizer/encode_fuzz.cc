@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Any bytes as text for small tokenizers of two kinds: round trip, seams, no control token from untrusted
-// text, safe cuts that hold.
+// Any bytes as text for small tokenizers of two kinds: round trip, seams, no control token from
+// untrusted text, safe cuts that hold.
 #include <cstdint>
 #include <cstdlib>
 #include <string>

@@ -8,7 +8,8 @@
 // FOLDER/vocab/MANIFEST.tsv names the files (columns name, file, encoding; the encoding goes with
 // bare rank files); FOLDER/vectors/NAME.jsonl holds the vectors, one JSON object a line:
 //   text or text_b64, ids, add_special, special ("parse": added tokens are recognised, "literal": the
-//   text is plain), file; optional text_pair, offsets ([begin, end) in code points), decoded, conflict.
+//   text is plain), file; optional text_pair, offsets ([begin, end) in code points), decoded,
+//   conflict.
 // Prints a table; `conflict` counts those that differ of the vectors marked so, `explained` decoded
 // texts that differ for a reason given below. Exit: 0 no mismatch, 1 mismatches, 77 no folder
 // (ctest: skipped).

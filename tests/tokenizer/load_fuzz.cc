@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Any bytes as a tokenizer file: refused with a Status, or a tokenizer that encodes and decodes anything.
+// Any bytes as a tokenizer file: refused with a Status, or a tokenizer that encodes and decodes
+// anything.
 #include <cstdint>
 #include <cstdlib>
 #include <string>

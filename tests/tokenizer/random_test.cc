@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Fast paths against their slow twins: grammars against their patterns run by PCRE2, BPE against the
-// textbook.
+// Fast paths against their slow twins: grammars against their patterns run by PCRE2, BPE against
+// the textbook.
 #include <string>
 #include <vector>
 

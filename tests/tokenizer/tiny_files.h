@@ -3,7 +3,7 @@
 // Tokenizer files small enough to write in a test.
 //
 //   TinyRanks({"th", "the", " the"})      // a rank file: 256 bytes, then these
-//   TinyJson()                            // a byte-level tokenizer.json with control and content tokens
+//   TinyJson()  // a byte-level tokenizer.json with control and content tokens
 #ifndef PENSTOCK_TESTS_TOKENIZER_TINY_FILES_H_
 #define PENSTOCK_TESTS_TOKENIZER_TINY_FILES_H_
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Byte characters: GPT-2's printable stand-ins for the 256 bytes, in which byte-level vocabularies are
-// spelled ("Ġthe" is " the").
+// Byte characters: GPT-2's printable stand-ins for the 256 bytes, in which byte-level vocabularies
+// are spelled ("Ġthe" is " the").
 //
 //   ByteChar(' ') == "Ġ"
 //   FromByteChars("Ġthe", &bytes)         // " the"; false if a character stands for no byte

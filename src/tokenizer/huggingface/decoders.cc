@@ -124,8 +124,8 @@ class CtcDecoder final : public Decoder {
   bool clean_up_;
 };
 
-// Runs of <0xNN> tokens become the bytes they spell. (The reference puts one U+FFFD for each byte of a
-// run that is no UTF-8; here DecodeOptions::replace_invalid_utf8 decides.)
+// Runs of <0xNN> tokens become the bytes they spell. (The reference puts one U+FFFD for each byte
+// of a run that is no UTF-8; here DecodeOptions::replace_invalid_utf8 decides.)
 class ByteFallbackDecoder final : public Decoder {
  public:
   void Decode(Tokens* tokens) const override {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The model of tokenizer.json: vocabulary and parameters first, the Model itself when it is known how
-// its pieces are spelled.
+// The model of tokenizer.json: vocabulary and parameters first, the Model itself when it is known
+// how its pieces are spelled.
 #ifndef PENSTOCK_SRC_TOKENIZER_HUGGINGFACE_MODEL_READER_H_
 #define PENSTOCK_SRC_TOKENIZER_HUGGINGFACE_MODEL_READER_H_
 

@@ -22,8 +22,8 @@ namespace {
 using Rewriter = AlignedText::Rewriter;
 using Stage = std::unique_ptr<const PreTokenizer>;
 
-// Rewrites a run piece by piece: f(writer, piece) must consume exactly the piece's bytes. What stands
-// between pieces is dropped.
+// Rewrites a run piece by piece: f(writer, piece) must consume exactly the piece's bytes. What
+// stands between pieces is dropped.
 template <typename F>
 void RewritePieces(PreTokenizedRun* run, F f) {
   Rewriter w(run->text);
@@ -161,8 +161,8 @@ class FixedLengthPreTokenizer final : public PreTokenizer {
   size_t length_;
 };
 
-// Cuts where the script changes. Hiragana, Katakana and the long-vowel mark count as Han; a space goes
-// with either side.
+// Cuts where the script changes. Hiragana, Katakana and the long-vowel mark count as Han; a space
+// goes with either side.
 class UnicodeScriptsPreTokenizer final : public PreTokenizer {
  public:
   void Split(const RunContext&, PreTokenizedRun* run) const override {

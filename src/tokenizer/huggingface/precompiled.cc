@@ -104,8 +104,8 @@ class PrecompiledNormalizer final : public Normalizer {
     return false;
   }
 
-  // New characters replace old ones one by one; extra new ones use up nothing, extra old ones go with
-  // the last change so far, whatever that was.
+  // New characters replace old ones one by one; extra new ones use up nothing, extra old ones go
+  // with the last change so far, whatever that was.
   static void Replace(std::string_view part, std::string_view mapped,
                       std::vector<Change>* changes) {
     int missing = 0;  // old characters without a new one

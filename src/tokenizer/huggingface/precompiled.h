@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Hugging Face's Precompiled normalizer: SentencePiece's character map, applied grapheme by grapheme.
+// Hugging Face's Precompiled normalizer: SentencePiece's character map, applied grapheme by
+// grapheme.
 #ifndef PENSTOCK_SRC_TOKENIZER_HUGGINGFACE_PRECOMPILED_H_
 #define PENSTOCK_SRC_TOKENIZER_HUGGINGFACE_PRECOMPILED_H_
 

@@ -50,8 +50,8 @@ absl::StatusOr<AddedToken> ReadAddedToken(const Json& json, const LoadLimits& li
   return token;
 }
 
-// The ids that the reference gives: the model's where it has the token, else the next free ones, in the
-// order of the file. Where that is not what the file says, the file and its model disagree.
+// The ids that the reference gives: the model's where it has the token, else the next free ones, in
+// the order of the file. Where that is not what the file says, the file and its model disagree.
 absl::StatusOr<std::vector<AddedToken>> ReadAddedTokens(const Json& json, const ModelPlan& model,
                                                         const LoadLimits& limits) {
   std::vector<AddedToken> tokens;
@@ -155,8 +155,9 @@ SpecialIds FindSpecialIds(const ModelPlan& model, const std::vector<AddedToken>&
   return special;
 }
 
-// Decoding sees tokens as the file spells them. Where the decoder is ByteLevel alone that is the same as
-// concatenating bytes, so `spellings` then holds those, and only if they differ from the vocabulary.
+// Decoding sees tokens as the file spells them. Where the decoder is ByteLevel alone that is the
+// same as concatenating bytes, so `spellings` then holds those, and only if they differ from the
+// vocabulary.
 void SetSpellings(const ModelPlan& model, const std::vector<AddedToken>& added,
                   const DecoderPlan& decoder, bool byte_level, EngineParts* parts) {
   std::vector<std::string> spellings = model.tokens;

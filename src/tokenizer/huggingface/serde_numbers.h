@@ -18,8 +18,8 @@ namespace penstock::internal {
 // REQUIRES: `token` is a number of valid JSON. Infinite where the reference refuses.
 double SerdeDouble(std::string_view token);
 
-// model.vocab[i][1] of a tokenizer.json that JsonDocument has parsed. kDataLoss without place if the
-// array is not [[string, number], …].
+// model.vocab[i][1] of a tokenizer.json that JsonDocument has parsed. kDataLoss without place if
+// the array is not [[string, number], …].
 absl::StatusOr<std::vector<double>> ReadUnigramScores(std::string_view file);
 
 }  // namespace penstock::internal

@@ -18,8 +18,8 @@
 
 namespace penstock::internal {
 
-// Applies the configuration in `bytes`. Names that are no token are ignored: many files name some that
-// their vocabulary does not have. kDataLoss: not JSON, or a field of the wrong kind.
+// Applies the configuration in `bytes`. Names that are no token are ignored: many files name some
+// that their vocabulary does not have. kDataLoss: not JSON, or a field of the wrong kind.
 absl::Status ApplyTokenizerConfig(std::string_view bytes, std::string_view name,
                                   const LoadLimits& limits, const ByteMap& model_ids,
                                   const std::vector<AddedToken>& added, SpecialIds* special,

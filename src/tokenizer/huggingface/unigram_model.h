@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // UnigramModel: the best path through all segmentations, in Hugging Face's arithmetic (doubles, the
-// first of equal paths by start, unknown characters fused). SentencePiece's own .model files have their
-// own engine, in its arithmetic.
+// first of equal paths by start, unknown characters fused). SentencePiece's own .model files have
+// their own engine, in its arithmetic.
 //
 //   UnigramModel m({{"▁the", -3.1}, …}, unk, byte_fallback, control);
 //
-// Time: O(n × longest piece), no recursion; memory 16 bytes a byte of the piece while it is encoded.
+// Time: O(n × longest piece), no recursion; memory 16 bytes a byte of the piece while it is
+// encoded.
 // Immutable; safe to share.
 #ifndef PENSTOCK_SRC_TOKENIZER_HUGGINGFACE_UNIGRAM_MODEL_H_
 #define PENSTOCK_SRC_TOKENIZER_HUGGINGFACE_UNIGRAM_MODEL_H_

@@ -5,8 +5,8 @@
 //   WordPieceModel m({std::move(pieces), "##", unk, 100}, control);
 //   m.Encode("unaffable", …)           // "un", "##aff", "##able"
 //
-// A word that cannot be cut into pieces, or is longer than max_chars, is one unk. Time: O(max_chars ×
-// longest piece) a word. Immutable; safe to share.
+// A word that cannot be cut into pieces, or is longer than max_chars, is one unk. Time: O(max_chars
+// × longest piece) a word. Immutable; safe to share.
 #ifndef PENSTOCK_SRC_TOKENIZER_HUGGINGFACE_WORDPIECE_MODEL_H_
 #define PENSTOCK_SRC_TOKENIZER_HUGGINGFACE_WORDPIECE_MODEL_H_
 
