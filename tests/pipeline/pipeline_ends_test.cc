@@ -320,6 +320,28 @@ TEST(RoomTest, SmallRequestsBehindALargeOneDoNotStarveIt) {
   EXPECT_EQ(next.item(0).request.id, "large");
 }
 
+TEST(RoomTest, NobodyInTheSameBatchOvertakesARequestThatWaitsForRoom) {
+  PipelineBench bench(/*blocks=*/8);
+  bench.options.max_prompt_tokens = 32;
+  bench.options.batching.max_batch_requests = 2;
+  bench.options.batching.max_concurrent_batches = 2;
+  bench.Open();
+  bench.Submit("first", "1234");
+  PrefillBatch first = bench.batches.Next();
+  bench.Submit("second", "5678");
+  PrefillBatch second = bench.batches.Next();
+  bench.Submit("large", std::string(32, 'l'));  // all eight
+  bench.Submit("small", "abcd");
+  while (bench.pipeline->GetStats().batcher.queued < 2) std::this_thread::yield();
+  second.Complete(0, PrefillResult());
+  { const PrefillBatch done = std::move(second); }  // large and small leave together
+  while (bench.pipeline->GetStats().put_back == 0) std::this_thread::yield();
+  first.Complete(0, PrefillResult());
+  { const PrefillBatch done = std::move(first); }
+  PrefillBatch next = bench.batches.Next();
+  EXPECT_EQ(next.item(0).request.id, "large");
+}
+
 TEST(RoomTest, AWaitingRequestTimesOut) {
   PipelineBench bench(/*blocks=*/8);
   bench.options.max_prompt_tokens = 32;
