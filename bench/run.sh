@@ -10,7 +10,7 @@ set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/cmake/setup.sh"
 
-need $packages_core $packages_sentencepiece libbenchmark-dev
+need $packages_core $packages_sentencepiece libbenchmark-dev zlib1g-dev
 mkdir -p "$build_root"
 folder=$build_root/bench
 configure "$folder" -DCMAKE_BUILD_TYPE=Release -DPENSTOCK_BUILD_BENCH=ON -DPENSTOCK_BUILD_TESTS=OFF \

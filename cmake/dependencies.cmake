@@ -20,7 +20,6 @@ endfunction()
 # penstock_private_dependency(PACKAGE target pkg-config-module)   what a module needs and no public header shows
 #   penstock_private_dependency(PCRE2 PCRE2::8BIT libpcre2-8)
 #   penstock_private_dependency(simdjson simdjson::simdjson simdjson)
-#   penstock_private_dependency(utf8proc utf8proc::utf8proc libutf8proc)
 # Call it in the module's src/<module>/CMakeLists.txt; twice is harmless. The installed package and penstock.pc look it up
 # again for static builds.
 macro(penstock_private_dependency package target pkgconfig)

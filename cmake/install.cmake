@@ -44,6 +44,6 @@ write_basic_package_version_file("${PROJECT_BINARY_DIR}/penstock-config-version.
   VERSION ${PROJECT_VERSION} COMPATIBILITY SameMinorVersion)
 install(FILES
   "${PROJECT_BINARY_DIR}/penstock-config.cmake" "${PROJECT_BINARY_DIR}/penstock-config-version.cmake"
-  cmake/FindPCRE2.cmake cmake/Findutf8proc.cmake cmake/FindSentencePiece.cmake
+  cmake/FindPCRE2.cmake cmake/FindSentencePiece.cmake
   DESTINATION "${_penstock_package_dir}")
 install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}")

@@ -7,9 +7,9 @@ build_root=${PENSTOCK_BUILD_DIR:-$root/build}
 export CCACHE_SLOPPINESS="${CCACHE_SLOPPINESS:-pch_defines,time_macros}"  # without, ccache passes precompiled headers by
 
 # What the library is built with, and what only tests and benchmarks need. Names are those of Debian 12 and Ubuntu 24.04.
-packages_core="cmake ninja-build pkg-config libabsl-dev libpcre2-dev libutf8proc-dev libsimdjson-dev libxxhash-dev"
+packages_core="cmake ninja-build pkg-config libabsl-dev libpcre2-dev libsimdjson-dev"
 packages_sentencepiece="libsentencepiece-dev"
-packages_tests="libgtest-dev libgmock-dev libbenchmark-dev libprotobuf-dev protobuf-compiler"
+packages_tests="libgtest-dev libgmock-dev libbenchmark-dev libprotobuf-dev protobuf-compiler zlib1g-dev"
 
 say() { printf '%s\n' "$*"; }
 die() { printf '%s\n' "$*" >&2; exit 1; }
