@@ -14,6 +14,7 @@ struct MemoryLog::Rep {
     std::vector<std::string> records;
     int64_t next = 0;  // to deliver
     int64_t acknowledged = 0;
+    int64_t acknowledged_now = 0;  // in this assignment: ascending
     bool assigned = true;
   };
   mutable internal::Mutex mu;
@@ -54,6 +55,7 @@ void MemoryLog::Assign(int32_t partition) {
   Rep::Partition& p = rep_->partitions[static_cast<size_t>(partition)];
   p.assigned = true;
   p.next = p.acknowledged;
+  p.acknowledged_now = p.acknowledged;
 }
 
 void MemoryLog::Rewind(int32_t partition, int64_t offset) {
@@ -107,12 +109,18 @@ absl::Status MemoryLog::Fetch(size_t max_records, size_t max_bytes, FetchResult*
 absl::Status MemoryLog::Acknowledge(int32_t partition, int64_t next_offset) {
   internal::MutexLock lock(rep_->mu);
   Rep::Partition& p = rep_->partitions[static_cast<size_t>(partition)];
-  if (next_offset < p.acknowledged || next_offset > static_cast<int64_t>(p.records.size())) {
+  // A consumer that has not been told of a revocation yet still speaks for its old assignment: what
+  // it says is true, but the next assignment begins before it and will say lower offsets again.
+  const bool old_assignment =
+      std::find(rep_->revoked.begin(), rep_->revoked.end(), partition) != rep_->revoked.end();
+  const int64_t lowest = old_assignment ? 0 : p.acknowledged_now;
+  if (next_offset < lowest || next_offset > static_cast<int64_t>(p.records.size())) {
     return absl::InvalidArgumentError(absl::StrCat("partition ", partition, ": acknowledged ",
-                                                   next_offset, ", expected ", p.acknowledged,
-                                                   " to ", p.records.size()));
+                                                   next_offset, ", expected ", lowest, " to ",
+                                                   p.records.size()));
   }
-  p.acknowledged = next_offset;
+  if (!old_assignment) p.acknowledged_now = next_offset;
+  p.acknowledged = std::max(p.acknowledged, next_offset);
   return absl::OkStatus();
 }
 
