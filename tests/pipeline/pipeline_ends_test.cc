@@ -281,7 +281,7 @@ TEST(RoomTest, ARequestWaitsForTheBlocksOfAnother) {
   bench.Submit("a", std::string(24, 'a'));
   PrefillBatch first = bench.batches.Next();
   bench.Submit("b", std::string(24, 'b'));
-  while (bench.pipeline->GetStats().put_back == 0) std::this_thread::yield();
+  while (bench.pipeline->GetStats().batcher.put_back == 0) std::this_thread::yield();
   EXPECT_TRUE(bench.batches.empty());
   EXPECT_FALSE(bench.results.Has("b"));
   first.Complete(0, absl::UnknownError("frees its blocks"));
@@ -312,7 +312,7 @@ TEST(RoomTest, SmallRequestsBehindALargeOneDoNotStarveIt) {
   bench.Submit("first", "1234");
   PrefillBatch first = bench.batches.Next();
   bench.Submit("large", std::string(32, 'l'));  // all eight
-  while (bench.pipeline->GetStats().put_back == 0) std::this_thread::yield();
+  while (bench.pipeline->GetStats().batcher.put_back == 0) std::this_thread::yield();
   for (int i = 0; i < 5; ++i) bench.Submit("small" + std::to_string(i), "abcd");
   first.Complete(0, PrefillResult());
   { const PrefillBatch done = std::move(first); }
@@ -335,7 +335,7 @@ TEST(RoomTest, NobodyInTheSameBatchOvertakesARequestThatWaitsForRoom) {
   while (bench.pipeline->GetStats().batcher.queued < 2) std::this_thread::yield();
   second.Complete(0, PrefillResult());
   { const PrefillBatch done = std::move(second); }  // large and small leave together
-  while (bench.pipeline->GetStats().put_back == 0) std::this_thread::yield();
+  while (bench.pipeline->GetStats().batcher.put_back == 0) std::this_thread::yield();
   first.Complete(0, PrefillResult());
   { const PrefillBatch done = std::move(first); }
   PrefillBatch next = bench.batches.Next();
@@ -352,7 +352,7 @@ TEST(RoomTest, AWaitingRequestTimesOut) {
   PipelineRequest second = PipelineBench::Request("b", std::string(32, 'b'));
   second.timeout = absl::Milliseconds(50);
   bench.Submit(std::move(second));
-  while (bench.pipeline->GetStats().put_back == 0) std::this_thread::yield();
+  while (bench.pipeline->GetStats().batcher.put_back == 0) std::this_thread::yield();
   bench.clock.Advance(absl::Milliseconds(50));
   EXPECT_THAT(bench.results.Await("b"), StatusIs(StatusCode::kDeadlineExceeded));
   first.Complete(0, PrefillResult());
