@@ -61,6 +61,7 @@ void PrefillBatch::FailAll(const absl::Status& status) {
 }
 
 bool PrefillBatch::Emit(size_t i, PrefillResult piece) {
+  if (rep_->part(i)->work->HasEnded()) return false;  // as in cancelled()
   return rep_->batch.Emit(rep_->live[i], std::move(piece));
 }
 
