@@ -70,7 +70,11 @@ AddedTokenMatcher::AddedTokenMatcher(const std::vector<std::pair<std::string, ui
       }
       node = child;
     }
-    nodes_[node].token = static_cast<int32_t>(token);
+    // Of equal patterns (normalized ones may be) the first special one counts, else the first.
+    int32_t& found = nodes_[node].token;
+    if (found < 0 || (tokens[token].special && !tokens[static_cast<size_t>(found)].special)) {
+      found = static_cast<int32_t>(token);
+    }
   }
 }
 
@@ -120,9 +124,8 @@ void AddedTokenMatcher::Find(std::string_view text, const Filter* filter,
     if (rules.single_word && (EndsWithWord(text, begin) || StartsWithWord(text, end))) continue;
     if (rules.lstrip) begin = SkipSpaceBack(text, begin, done);
     if (rules.rstrip) end = SkipSpace(text, end);
-    // A match inside white space that the previous one took with it is no longer there.
-    begin = std::max(begin, done);
-    end = std::max(end, begin);
+    // All of it was white space that the previous match took with it.
+    if (begin >= end) continue;
     matches->push_back({begin, end, static_cast<uint32_t>(token)});
     done = end;
   }

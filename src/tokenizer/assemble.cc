@@ -94,11 +94,18 @@ absl::StatusOr<Keep> HowMuchToKeep(size_t first, const size_t* second, size_t ad
 
 class Assembler {
  public:
-  Assembler(const std::vector<TemplatePart>& parts, const TokenRun& first, const TokenRun* second,
+  Assembler(const PostProcessor& post, const TokenRun& first, const TokenRun* second,
             const EncodeOptions& options)
-      : parts_(parts), first_(first), second_(second), options_(options) {}
+      : parts_(second == nullptr ? post.single : post.pair),
+        overflow_by_text_(post.overflow_by_text || !options.add_special_tokens),
+        first_(first),
+        second_(second),
+        options_(options) {}
 
-  void Run(Window first, Window second, Encoding* out) const {
+  // `overflow`: the window is not the one that was kept. The type ids of the template are for the
+  // kept windows; the reference leaves others with the number of their text.
+  void Run(Window first, bool first_overflow, Window second, bool second_overflow,
+           Encoding* out) const {
     for (const TemplatePart& part : parts_) {
       if (part.kind == TemplatePart::Kind::kSpecial) {
         if (options_.add_special_tokens) {
@@ -110,9 +117,14 @@ class Assembler {
       const TokenRun* run = is_first ? &first_ : second_;
       if (run == nullptr) continue;
       const Window w = is_first ? first : second;
+      const bool by_text = overflow_by_text_ && (is_first ? first_overflow : second_overflow);
+      const size_t begin = out->ids.size();
       Append(run->ids.data() + w.begin,
              run->offsets.empty() ? nullptr : run->offsets.data() + w.begin, w.end - w.begin,
-             part.type_id, 0, out);
+             by_text ? (is_first ? 0 : 1) : part.type_id, 0, out);
+      if (!run->offsets_if_first.empty() && w.begin < w.end) {
+        out->offsets[begin] = run->offsets_if_first[w.begin];
+      }
     }
   }
 
@@ -134,10 +146,18 @@ class Assembler {
   }
 
   const std::vector<TemplatePart>& parts_;
+  const bool overflow_by_text_;
   const TokenRun& first_;
   const TokenRun* second_;
   const EncodeOptions& options_;
 };
+
+bool SecondLeads(const std::vector<TemplatePart>& parts) {
+  for (const TemplatePart& part : parts) {
+    if (part.kind != TemplatePart::Kind::kSpecial) return part.kind == TemplatePart::Kind::kSecond;
+  }
+  return false;
+}
 
 // Nothing around or cut off: the run is the encoding.
 bool IsPlain(const std::vector<TemplatePart>& parts, const EncodeOptions& options) {
@@ -192,15 +212,19 @@ absl::Status Assemble(const PostProcessor& post, TokenRun* first, TokenRun* seco
     PENSTOCK_ASSIGN_OR_RETURN(windows[0], Windows(first_size, keep.first, *options.truncation));
     PENSTOCK_ASSIGN_OR_RETURN(windows[1], Windows(second_size, keep.second, *options.truncation));
   }
-  const Assembler assembler(parts, *first, second, options);
-  assembler.Run(windows[0][0], windows[1][0], encoding);
-  for (size_t i = 0; i < windows[0].size(); ++i) {
-    for (size_t j = 0; j < windows[1].size(); ++j) {
-      // Every overflowing first with every second, then the kept first with the other seconds.
-      const size_t a = (i + 1) % windows[0].size();
-      if (a == 0 && j == 0) continue;
+  const Assembler assembler(post, *first, second, options);
+  assembler.Run(windows[0][0], false, windows[1][0], false, encoding);
+  // Every overflowing window of the text that comes first in the template with every window of the
+  // other, then the kept one of the former with the other windows of the latter.
+  const size_t leader = SecondLeads(parts) ? 1 : 0;
+  for (size_t i = 0; i < windows[leader].size(); ++i) {
+    for (size_t j = 0; j < windows[1 - leader].size(); ++j) {
+      const size_t lead = (i + 1) % windows[leader].size();
+      if (lead == 0 && j == 0) continue;
+      const size_t a = leader == 0 ? lead : j;
+      const size_t b = leader == 0 ? j : lead;
       encoding->overflowing.emplace_back();
-      assembler.Run(windows[0][a], windows[1][j], &encoding->overflowing.back());
+      assembler.Run(windows[0][a], a > 0, windows[1][b], b > 0, &encoding->overflowing.back());
     }
   }
   return absl::OkStatus();

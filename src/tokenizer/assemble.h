@@ -10,6 +10,8 @@
 #define PENSTOCK_SRC_TOKENIZER_ASSEMBLE_H_
 
 #include <cstddef>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -23,6 +25,11 @@ struct TokenRun {
   std::vector<TokenId> ids;
   std::vector<ByteRange> offsets;
   std::vector<SafeCut> cuts;
+  // Tokens that are spelled as the text they stand for, (index into ids, that text), ascending:
+  // added and unknown ones; only for the trimming of offsets.
+  std::vector<std::pair<size_t, std::string>> matched;
+  // Offsets that tokens have where truncation puts them first; empty if those are the same.
+  std::vector<ByteRange> offsets_if_first;
 };
 
 // Special tokens that the template adds.

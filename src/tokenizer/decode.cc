@@ -18,28 +18,26 @@ std::string_view Spelling(const EngineParts& parts, TokenId id) {
   return parts.vocabulary.Token(id);
 }
 
-// White space characters at the begin (or end) of `token`. In byte-level spelling, where white
-// space but for the space itself is spelled by letters, only that counts.
-size_t LeadingSpaces(std::string_view token, bool spaces_only) {
-  size_t count = 0;
-  for (size_t pos = 0; pos < token.size(); ++count) {
-    const DecodedChar c = DecodeUtf8(token, pos);
-    const bool space = spaces_only ? token[pos] == ' ' : c.valid && IsWhiteSpace(c.code_point);
-    if (!space) break;
-    pos += c.size;
-  }
-  return count;
-}
+// White space at one end of a token, where U+0120, the byte-level spelling of the space, counts as
+// such. In byte-level vocabularies, where white space is spelled by letters, only the space does.
+struct Spaces {
+  size_t leading = 0;
+  size_t trailing = 0;
+};
 
-size_t TrailingSpaces(std::string_view token, bool spaces_only) {
-  size_t count = 0;
-  for (size_t pos = 0; pos < token.size();) {
+Spaces CountSpaces(std::string_view token, bool spaces_only) {
+  Spaces spaces;
+  size_t chars = 0;
+  for (size_t pos = 0; pos < token.size(); ++chars) {
     const DecodedChar c = DecodeUtf8(token, pos);
-    const bool space = spaces_only ? token[pos] == ' ' : c.valid && IsWhiteSpace(c.code_point);
-    count = space ? count + 1 : 0;
+    const bool space = spaces_only
+                           ? token[pos] == ' '
+                           : c.valid && (IsWhiteSpace(c.code_point) || c.code_point == 0x120);
+    spaces.trailing = space ? spaces.trailing + 1 : 0;
+    if (space && spaces.leading == chars) ++spaces.leading;
     pos += c.size;
   }
-  return count;
+  return spaces;
 }
 
 // Offsets are trimmed by characters of the text, whatever stands there.
@@ -48,21 +46,37 @@ size_t Forward(std::string_view text, size_t pos, size_t chars, size_t limit) {
   return std::min(pos, limit);
 }
 
-size_t Back(std::string_view text, size_t pos, size_t chars, size_t limit) {
-  for (; chars > 0 && pos > limit; --chars) {
+// Not at all if there are not as many.
+size_t Back(std::string_view text, size_t end, size_t chars, size_t limit) {
+  size_t pos = end;
+  for (; chars > 0; --chars) {
+    if (pos == 0) return end;
     --pos;
-    while (pos > limit && IsUtf8Continuation(text[pos])) --pos;
+    while (pos > 0 && IsUtf8Continuation(text[pos])) --pos;
   }
-  return pos;
+  return std::max(pos, limit);
+}
+
+ByteRange Trim(std::string_view text, Spaces spaces, ByteRange offsets) {
+  offsets.begin = Forward(text, offsets.begin, spaces.leading, offsets.end);
+  offsets.end = Back(text, offsets.end, spaces.trailing, offsets.begin);
+  return offsets;
 }
 
 }  // namespace
 
 void ReplaceAll(std::string_view from, std::string_view to, std::string* text) {
-  if (from.empty()) return;
+  std::string out;
+  if (from.empty()) {
+    for (size_t i = 0; i < text->size(); ++i) {
+      if (!IsUtf8Continuation((*text)[i])) out.append(to);
+      out.push_back((*text)[i]);
+    }
+    *text = out.append(to);
+    return;
+  }
   size_t pos = text->find(from);
   if (pos == std::string::npos) return;
-  std::string out;
   size_t done = 0;
   for (; pos != std::string::npos; pos = text->find(from, done)) {
     out.append(*text, done, pos - done);
@@ -98,7 +112,11 @@ std::string DecodeTokens(const EngineParts& parts, absl::Span<const TokenId> ids
     }
   }
   if (parts.decoder != nullptr) {
-    parts.decoder->Decode(&tokens);
+    if (options.replace_invalid_utf8) {
+      parts.decoder->DecodeReplacing(&tokens);
+    } else {
+      parts.decoder->Decode(&tokens);
+    }
     for (const std::string& token : tokens) text.append(token);
   }
   if (options.replace_invalid_utf8 && !IsValidUtf8(text)) text = ReplaceInvalidUtf8(text);
@@ -106,19 +124,25 @@ std::string DecodeTokens(const EngineParts& parts, absl::Span<const TokenId> ids
   return text;
 }
 
-void TrimOffsets(const EngineParts& parts, std::string_view text, TokenRun* run) {
+void TrimOffsets(const EngineParts& parts, std::string_view text, bool truncated, TokenRun* run) {
+  const bool keeps = parts.post_processor.trim_keeps_prefix_space;
+  if (keeps && truncated) run->offsets_if_first = run->offsets;
+  size_t matched = 0;
   for (size_t i = 0; i < run->ids.size(); ++i) {
+    const TokenId id = run->ids[i];
+    const bool added = parts.vocabulary.FindAdded(id) != nullptr;
+    std::string_view token = parts.vocabulary.Token(id);
+    if (matched < run->matched.size() && run->matched[matched].first == i) {
+      token = run->matched[matched++].second;
+    }
     ByteRange& offsets = run->offsets[i];
-    const bool added = parts.vocabulary.FindAdded(run->ids[i]) != nullptr;
-    const std::string_view token = added ? offsets.In(text) : parts.vocabulary.Token(run->ids[i]);
-    const bool spaces_only = !added && parts.byte_level_vocabulary;
-    size_t leading = LeadingSpaces(token, spaces_only);
-    const size_t trailing = TrailingSpaces(token, spaces_only);
+    Spaces spaces = CountSpaces(token, !added && parts.byte_level_vocabulary);
     // The space that add_prefix_space put there stands for no byte of the text.
-    const bool is_first = i == 0 || offsets.begin == 0;
-    if (is_first && parts.post_processor.trim_keeps_prefix_space && leading == 1) leading = 0;
-    offsets.begin = Forward(text, offsets.begin, leading, offsets.end);
-    offsets.end = Back(text, offsets.end, trailing, offsets.begin);
+    Spaces as_first = spaces;
+    if (keeps && spaces.leading == 1) as_first.leading = 0;
+    if (i == 0 || offsets.begin == 0) spaces = as_first;
+    if (!run->offsets_if_first.empty()) run->offsets_if_first[i] = Trim(text, as_first, offsets);
+    offsets = Trim(text, spaces, offsets);
   }
 }
 

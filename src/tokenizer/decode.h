@@ -22,12 +22,12 @@ std::string DecodeTokens(const EngineParts& parts, absl::Span<const TokenId> ids
 // "do not" to "don't", as the decoders of tokenizer.json do and tokenizer_config.json's does not.
 void CleanUpSpaces(std::string* text, bool do_not);
 
-// Every occurrence of `from`, left to right. An empty `from` does not occur.
+// Every occurrence of `from`, left to right. An empty `from` occurs around every character.
 void ReplaceAll(std::string_view from, std::string_view to, std::string* text);
 
 // Leaves leading and trailing white space of tokens out of their offsets
-// (PostProcessor::trim_offsets).
-void TrimOffsets(const EngineParts& parts, std::string_view text, TokenRun* run);
+// (PostProcessor::trim_offsets). `truncated`: other tokens than the first may become first.
+void TrimOffsets(const EngineParts& parts, std::string_view text, bool truncated, TokenRun* run);
 
 }  // namespace penstock::internal
 

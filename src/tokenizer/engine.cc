@@ -119,7 +119,7 @@ class TextEncoder {
   void Run();
 
  private:
-  void Token(const AddedToken& token, ByteRange range);
+  void Token(const AddedToken& token, ByteRange range, std::string_view as);
   void PlainRun(size_t begin, size_t end);
   void NormalizedRun(AlignedText* text, bool ends_text);
   void Pieces(AlignedText text, bool ends_text);
@@ -147,7 +147,8 @@ void TextEncoder::Run() {
   size_t done = 0;
   for (const AddedTokenMatcher::Match& match : matches) {
     if (match.begin > done) PlainRun(done, match.begin);
-    Token(t_.added_[match.token], {match.begin, match.end});
+    Token(t_.added_[match.token], {match.begin, match.end},
+          text.substr(match.begin, match.end - match.begin));
     done = match.end;
   }
   if (done < text.size()) PlainRun(done, text.size());
@@ -155,12 +156,15 @@ void TextEncoder::Run() {
   while (!out_->cuts.empty() && out_->cuts.back().byte >= text.size()) out_->cuts.pop_back();
 }
 
-void TextEncoder::Token(const AddedToken& token, ByteRange range) {
+void TextEncoder::Token(const AddedToken& token, ByteRange range, std::string_view as) {
   const bool independent = !token.lstrip && !token.rstrip && !token.single_word &&
                            (!token.normalized || t_.parts_.normalizer == nullptr);
   if (independent) Cut(range.begin);
+  if (offsets_) {
+    if (t_.parts_.post_processor.trim_offsets) out_->matched.emplace_back(out_->ids.size(), as);
+    out_->offsets.push_back(range);
+  }
   out_->ids.push_back(token.id);
-  if (offsets_) out_->offsets.push_back(range);
   if (independent) Cut(range.end);
 }
 
@@ -204,8 +208,8 @@ void TextEncoder::NormalizedRun(AlignedText* text, bool ends_text) {
   for (const AddedTokenMatcher::Match& match : matches) {
     if (match.begin > done) Pieces(text->Slice(done, match.begin), false);
     const bool known = track_ || text->identity();
-    Token(t_.added_[match.token],
-          known ? text->OriginalRange(match.begin, match.end) : ByteRange());
+    Token(t_.added_[match.token], known ? text->OriginalRange(match.begin, match.end) : ByteRange(),
+          text->text().substr(match.begin, match.end - match.begin));
     done = match.end;
   }
   if (done < size) Pieces(text->Slice(done, size), ends_text);
@@ -263,10 +267,15 @@ void TextEncoder::Emit(const PreTokenizedRun& run, const Piece& piece, bool allo
                           allow_control, &tokens_);
   for (const PieceToken& token : tokens_) out_->ids.push_back(token.id);
   if (!offsets_) return;
+  const TokenId verbatim =
+      t_.parts_.post_processor.trim_offsets ? t_.parts_.model->verbatim_token() : -1;
   for (const PieceToken& token : tokens_) {
     const size_t limit = run.text.text().size();
     const size_t end = std::min<size_t>(piece.begin + token.end, limit);
     const size_t begin = std::min<size_t>(piece.begin + token.begin, end);
+    if (token.id == verbatim) {
+      out_->matched.emplace_back(out_->offsets.size(), run.text.text().substr(begin, end - begin));
+    }
     out_->offsets.push_back(run.text.OriginalRange(begin, end));
   }
 }
@@ -324,7 +333,7 @@ absl::Status EngineTokenizer::DoEncode(absl::Span<const Segment> first,
     const Provenance provenance(texts[i]);
     TextEncoder(*this, provenance, inner, &runs[i]).Run();
     if (options.offsets && parts_.post_processor.trim_offsets) {
-      TrimOffsets(parts_, provenance.text(), &runs[i]);
+      TrimOffsets(parts_, provenance.text(), options.truncation.has_value(), &runs[i]);
     }
   }
   return Assemble(parts_.post_processor, &runs[0], second == nullptr ? nullptr : &runs[1], options,

@@ -47,6 +47,7 @@ class PcrePattern final : public TextPattern {
       : source_(std::move(source)), kinds_(std::move(kinds)), code_(std::move(code)) {}
 
   void FindAll(std::string_view text, std::vector<Piece>* matches) const override {
+    if (text.empty()) return;
     if (!kinds_.has_value()) return FindIn(text, matches);
     std::string kinds;
     kinds.reserve(text.size());
@@ -82,25 +83,22 @@ class PcrePattern final : public TextPattern {
     pcre2_set_heap_limit(context.get(), kHeapLimitKib);
     const auto subject = reinterpret_cast<PCRE2_SPTR>(text.data());
     size_t pos = 0;
-    uint32_t options = 0;
+    std::optional<size_t> last;  // end of the last match
     while (pos <= text.size()) {
-      int found =
-          pcre2_match(code_.get(), subject, text.size(), pos, options, data.get(), context.get());
+      int found = pcre2_match(code_.get(), subject, text.size(), pos, 0, data.get(), context.get());
       if (found == PCRE2_ERROR_JIT_STACKLIMIT) {
-        found = pcre2_match(code_.get(), subject, text.size(), pos, options | PCRE2_NO_JIT,
-                            data.get(), context.get());
+        found = pcre2_match(code_.get(), subject, text.size(), pos, PCRE2_NO_JIT, data.get(),
+                            context.get());
       }
       if (found < 0) return;
       const PCRE2_SIZE* const range = pcre2_get_ovector_pointer(data.get());
-      if (range[1] > range[0]) {
-        matches->push_back({static_cast<uint32_t>(range[0]), static_cast<uint32_t>(range[1])});
-        pos = range[1];
-        options = 0;
-      } else {
-        // After an empty match the next one may not be empty at the same place.
-        pos = range[1];
-        options = PCRE2_NOTEMPTY_ATSTART;
+      if (range[0] >= range[1] && last == range[1]) {
+        // An empty match right behind the last one does not count.
+        pos += kinds_.has_value() || pos == text.size() ? 1 : DecodeUtf8(text, pos).size;
+        continue;
       }
+      last = pos = range[1];
+      matches->push_back({static_cast<uint32_t>(range[0]), static_cast<uint32_t>(pos)});
     }
   }
 

@@ -87,6 +87,9 @@ class Model {
   // of the piece, no recursion.
   virtual void Encode(std::string_view piece, bool allow_control,
                       std::vector<PieceToken>* out) const = 0;
+  // The token, if any, that the reference spells as the text it stands for; trimming of offsets
+  // looks at spellings.
+  virtual TokenId verbatim_token() const { return -1; }
   virtual void Describe(std::string* out) const = 0;
 };
 
@@ -107,6 +110,9 @@ struct PostProcessor {
   bool trim_offsets = false;
   bool trim_keeps_prefix_space =
       false;  // its add_prefix_space: a leading space at offset 0 was added and is not trimmed
+  // How tokens in windows that truncation cut off get their type ids: true, the number of their text
+  // (TemplateProcessing); false, that of the template. Without special tokens always the former.
+  bool overflow_by_text = false;
 };
 
 class Decoder {
@@ -115,6 +121,9 @@ class Decoder {
   // Rewrites the spellings of the tokens to decode, in order; the text is their concatenation. May
   // merge or drop entries.
   virtual void Decode(std::vector<std::string>* tokens) const = 0;
+  // The same for DecodeOptions::replace_invalid_utf8, where a stage has its own way to do so. What
+  // it leaves is replaced in the finished text.
+  virtual void DecodeReplacing(std::vector<std::string>* tokens) const { Decode(tokens); }
   virtual void Describe(std::string* out) const = 0;
 };
 

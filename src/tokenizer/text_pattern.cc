@@ -15,8 +15,8 @@ class LiteralPattern final : public TextPattern {
  public:
   explicit LiteralPattern(std::string literal) : literal_(std::move(literal)) {}
   void FindAll(std::string_view text, std::vector<Piece>* matches) const override {
-    if (literal_.empty()) return;
-    for (size_t at = text.find(literal_); at != std::string_view::npos;
+    if (literal_.empty() && !text.empty()) return FindEmpty(text, matches);
+    for (size_t at = text.empty() ? text.npos : text.find(literal_); at != text.npos;
          at = text.find(literal_, at + literal_.size())) {
       matches->push_back({static_cast<uint32_t>(at), static_cast<uint32_t>(at + literal_.size())});
     }
@@ -27,6 +27,14 @@ class LiteralPattern final : public TextPattern {
   }
 
  private:
+  static void FindEmpty(std::string_view text, std::vector<Piece>* matches) {
+    for (size_t pos = 0; pos < text.size(); pos += DecodeUtf8(text, pos).size) {
+      matches->push_back({static_cast<uint32_t>(pos), static_cast<uint32_t>(pos)});
+    }
+    const uint32_t size = static_cast<uint32_t>(text.size());
+    matches->push_back({size, size});
+  }
+
   std::string literal_;
 };
 

@@ -7,7 +7,8 @@
 //   p->FindAll("a1234", &matches);             // {1, 4}, {4, 5}
 //   CompileRegex("(", RegexFlavor::kRust, limits).status()    // "pattern, byte 1: ( without )"
 //
-// Matches are leftmost, in order and disjoint; empty ones are left out. All are immutable and safe
+// Matches are leftmost, in order and disjoint. Empty ones count, but not right behind another match
+// and not in an empty text: as Oniguruma's and Rust's iterators have it. All are immutable and safe
 // to share: what a match needs is made per call.
 #ifndef PENSTOCK_SRC_TOKENIZER_TEXT_PATTERN_H_
 #define PENSTOCK_SRC_TOKENIZER_TEXT_PATTERN_H_
@@ -32,7 +33,7 @@ class TextPattern {
   virtual void Describe(std::string* out) const = 0;
 };
 
-// Every occurrence of `literal`, which may be empty: then there are none.
+// Every occurrence of `literal`; an empty one is found around every character.
 std::unique_ptr<const TextPattern> NewLiteralPattern(std::string literal);
 
 // Every single character for which `matches` is true; invalid bytes are U+FFFD. `name` goes into

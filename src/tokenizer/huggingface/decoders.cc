@@ -124,15 +124,24 @@ class CtcDecoder final : public Decoder {
   bool clean_up_;
 };
 
-// Runs of <0xNN> tokens become the bytes they spell. (The reference puts one U+FFFD for each byte
-// of a run that is no UTF-8; here DecodeOptions::replace_invalid_utf8 decides.)
+// Runs of <0xNN> tokens become the bytes they spell; replacing, those that are no UTF-8 become one
+// U+FFFD for each byte, as in the reference.
 class ByteFallbackDecoder final : public Decoder {
  public:
-  void Decode(Tokens* tokens) const override {
+  void Decode(Tokens* tokens) const override { Run(false, tokens); }
+  void DecodeReplacing(Tokens* tokens) const override { Run(true, tokens); }
+  void Describe(std::string* out) const override { out->append("byte-fallback;"); }
+
+ private:
+  static void Run(bool replace, Tokens* tokens) {
     Tokens out;
     std::string bytes;
     const auto flush = [&] {
-      if (!bytes.empty()) out.push_back(std::move(bytes));
+      if (replace && !IsValidUtf8(bytes)) {
+        out.insert(out.end(), bytes.size(), "\xEF\xBF\xBD");
+      } else if (!bytes.empty()) {
+        out.push_back(std::move(bytes));
+      }
       bytes.clear();
     };
     for (std::string& token : *tokens) {
@@ -147,9 +156,6 @@ class ByteFallbackDecoder final : public Decoder {
     flush();
     *tokens = std::move(out);
   }
-  void Describe(std::string* out) const override { out->append("byte-fallback;"); }
-
- private:
   static int Digit(char c) {
     if (c >= '0' && c <= '9') return c - '0';
     if (c >= 'A' && c <= 'F') return c - 'A' + 10;
@@ -254,6 +260,9 @@ class DecoderSequence final : public Decoder {
       : stages_(std::move(stages)) {}
   void Decode(Tokens* tokens) const override {
     for (const auto& stage : stages_) stage->Decode(tokens);
+  }
+  void DecodeReplacing(Tokens* tokens) const override {
+    for (const auto& stage : stages_) stage->DecodeReplacing(tokens);
   }
   void Describe(std::string* out) const override {
     out->append("sequence;");

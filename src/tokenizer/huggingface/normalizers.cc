@@ -174,7 +174,7 @@ class ReplaceNormalizer final : public Normalizer {
     Rewriter w(*text);
     for (const Piece& m : matches) {
       w.Keep(m.begin - w.position());
-      w.Insert(content_, w.AlignmentAt(m.end - 1));
+      w.Insert(content_, m.end == 0 ? Alignment() : w.AlignmentAt(m.end - 1));
       w.Skip(m.end - m.begin);
     }
     w.Keep(text->text().size() - w.position());

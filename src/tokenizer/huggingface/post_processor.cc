@@ -81,6 +81,7 @@ absl::StatusOr<TemplatePart> ReadPart(const Json& json, const Json& special_toke
 
 absl::Status ReadTemplate(const Json& json, PostProcessor* post) {
   const Json special_tokens = json.Get("special_tokens");
+  post->overflow_by_text = true;
   for (const bool pair : {false, true}) {
     const Json parts_json = json.Get(pair ? "pair" : "single");
     std::vector<TemplatePart> parts;

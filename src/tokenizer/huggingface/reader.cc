@@ -58,6 +58,7 @@ absl::StatusOr<std::vector<AddedToken>> ReadAddedTokens(const Json& json, const 
   if (json.is_null()) return tokens;
   std::set<std::string> seen;
   std::set<TokenId> ids;
+  TokenId next_id = static_cast<TokenId>(model.entries);
   PENSTOCK_RETURN_IF_ERROR(json.ForEachElement([&](const Json& entry) -> absl::Status {
     if (tokens.size() >= limits.max_added_tokens) {
       return entry.Error(absl::StatusCode::kResourceExhausted,
@@ -73,13 +74,15 @@ absl::StatusOr<std::vector<AddedToken>> ReadAddedTokens(const Json& json, const 
       return entry.Bad(absl::StrCat("\"", token.content, "\" has id ", token.id,
                                     ", but the model's vocabulary gives it ", in_model));
     }
+    if (!ids.insert(token.id).second) {
+      return entry.Bad(absl::StrCat("id ", token.id, " belongs to two added tokens"));
+    }
+    // Gaps are closed: a token that the model does not know gets the next id.
+    if (in_model < 0) token.id = next_id++;
     const size_t id = static_cast<size_t>(token.id);
     if (in_model < 0 && id < model.tokens.size() && !model.tokens[id].empty()) {
       return entry.Bad(absl::StrCat("\"", token.content, "\" has id ", token.id, ", which is \"",
                                     model.tokens[id], "\" in the model's vocabulary"));
-    }
-    if (!ids.insert(token.id).second) {
-      return entry.Bad(absl::StrCat("id ", token.id, " belongs to two added tokens"));
     }
     tokens.push_back(std::move(token));
     return absl::OkStatus();

@@ -27,12 +27,19 @@ absl::StatusOr<std::optional<TokenId>> TokenNamed(const Json& root, const char* 
   return id < 0 ? std::optional<TokenId>() : std::optional<TokenId>(id);
 }
 
-bool RebuildsTemplate(std::string_view tokenizer_class) {
-  for (const char* name : {"LlamaTokenizer", "LlamaTokenizerFast", "CodeLlamaTokenizer",
-                           "CodeLlamaTokenizerFast", "GemmaTokenizer", "GemmaTokenizerFast"}) {
+// Whether BOS is added by default; none: the class keeps the file's template.
+std::optional<bool> RebuildsTemplate(std::string_view tokenizer_class) {
+  constexpr std::string_view kFast = "Fast";
+  if (tokenizer_class.size() > kFast.size() &&
+      tokenizer_class.substr(tokenizer_class.size() - kFast.size()) == kFast) {
+    tokenizer_class.remove_suffix(kFast.size());
+  }
+  for (const char* name :
+       {"LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer", "CohereTokenizer"}) {
     if (tokenizer_class == name) return true;
   }
-  return false;
+  if (tokenizer_class == "GPTNeoXTokenizer") return false;
+  return std::nullopt;
 }
 
 void AddTemplate(std::optional<TokenId> bos, std::optional<TokenId> eos, PostProcessor* post) {
@@ -42,6 +49,8 @@ void AddTemplate(std::optional<TokenId> bos, std::optional<TokenId> eos, PostPro
     parts->push_back({kind, type_id, {}});
     if (eos.has_value()) parts->push_back({Kind::kSpecial, type_id, {*eos}});
   };
+  *post = PostProcessor();
+  post->overflow_by_text = true;
   post->single.clear();
   text(Kind::kFirst, 0, &post->single);
   post->pair = post->single;
@@ -73,10 +82,12 @@ absl::Status ApplyTokenizerConfig(std::string_view bytes, std::string_view name,
   }
   PENSTOCK_ASSIGN_OR_RETURN(const std::string tokenizer_class,
                             root.StringOr("tokenizer_class", ""));
-  if (!RebuildsTemplate(tokenizer_class) || !root.Get("add_bos_token").exists()) {
+  const std::optional<bool> bos_by_default = RebuildsTemplate(tokenizer_class);
+  if (!bos_by_default.has_value() ||
+      (!root.Get("add_bos_token").exists() && !root.Get("add_eos_token").exists())) {
     return absl::OkStatus();
   }
-  PENSTOCK_ASSIGN_OR_RETURN(const bool add_bos, root.BoolOr("add_bos_token", true));
+  PENSTOCK_ASSIGN_OR_RETURN(const bool add_bos, root.BoolOr("add_bos_token", *bos_by_default));
   PENSTOCK_ASSIGN_OR_RETURN(const bool add_eos, root.BoolOr("add_eos_token", false));
   AddTemplate(add_bos ? special->bos : std::nullopt, add_eos ? special->eos : std::nullopt,
               &parts->post_processor);

@@ -30,6 +30,7 @@ class UnigramModel final : public Model {
                bool byte_fallback, std::vector<uint8_t> control);
   void Encode(std::string_view piece, bool allow_control,
               std::vector<PieceToken>* out) const override;
+  TokenId verbatim_token() const override { return unk_.value_or(-1); }
   void Describe(std::string* out) const override;
 
  private:
