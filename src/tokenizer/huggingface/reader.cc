@@ -77,12 +77,15 @@ absl::StatusOr<std::vector<AddedToken>> ReadAddedTokens(const Json& json, const 
     if (!ids.insert(token.id).second) {
       return entry.Bad(absl::StrCat("id ", token.id, " belongs to two added tokens"));
     }
-    // Gaps are closed: a token that the model does not know gets the next id.
-    if (in_model < 0) token.id = next_id++;
-    const size_t id = static_cast<size_t>(token.id);
-    if (in_model < 0 && id < model.tokens.size() && !model.tokens[id].empty()) {
-      return entry.Bad(absl::StrCat("\"", token.content, "\" has id ", token.id, ", which is \"",
-                                    model.tokens[id], "\" in the model's vocabulary"));
+    if (in_model < 0) {
+      // Gaps are closed: a token that the model does not know gets the next id.
+      for (const TokenId candidate : {token.id, next_id}) {
+        const size_t id = static_cast<size_t>(candidate);
+        if (id >= model.tokens.size() || model.tokens[id].empty()) continue;
+        return entry.Bad(absl::StrCat("\"", token.content, "\" has id ", candidate, ", which is \"",
+                                      model.tokens[id], "\" in the model's vocabulary"));
+      }
+      token.id = next_id++;
     }
     tokens.push_back(std::move(token));
     return absl::OkStatus();
