@@ -18,6 +18,8 @@ struct SourceFile {
   std::string_view bytes;  // the whole file
   std::string_view name;   // path, or what the caller called it
   std::string path;        // empty: from memory, no siblings may be read
+  // Ids of added tokens are as the model has them; a tokenizer.json's are numbered anew.
+  bool keeps_ids = false;
 };
 
 // Recognisers see at most the first 4096 bytes.

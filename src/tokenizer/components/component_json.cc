@@ -145,7 +145,7 @@ absl::StatusOr<TokenizerPtr> ReadComponentJson(const ComponentJson& json, const 
   inner.format = FileFormat::kHuggingFaceJson;
   // The detour through JSON may not fail where the file itself was within the limit.
   inner.limits.max_file_bytes = options.limits.max_file_bytes * 4;
-  return ReadHuggingFaceJson({out, file.name, {}}, inner);
+  return ReadHuggingFaceJson({out, file.name, {}, /*keeps_ids=*/true}, inner);
 }
 
 }  // namespace penstock::internal

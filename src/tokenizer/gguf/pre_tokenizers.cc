@@ -20,6 +20,16 @@ constexpr const char* kLlama3 =
     R"( ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 constexpr const char* kQwen2 = R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}|)"
                                R"( ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+constexpr const char* kQwen35 =
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}|)"
+    R"( ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+constexpr const char* kKimi =
+    R"([\p{Han}]+|)"
+    R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*)"
+    R"([\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|)"
+    R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]+)"
+    R"([\p{Ll}\p{Lm}\p{Lo}\p{M}&&[^\p{Han}]]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|)"
+    R"(\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 constexpr const char* kO200k =
     R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|)"
     R"('t|'re|'ve|'m|'ll|'d)?|)"
@@ -78,12 +88,14 @@ constexpr Row kRows[] = {
      false,
      {kByteLevel}},
     {" mpt olmo ", kNfc, false, {kByteLevel}},
-    {" llama3 llama-v3 llama-bpe falcon3 falcon-h1 pixtral midm-2.0 lfm2 ",
+    {" llama3 llama-v3 llama-bpe falcon3 falcon-h1 pixtral midm-2.0 lfm2 jina-v5-nano ",
      nullptr,
      true,
      {kLlama3, kBytesOnly}},
     {" smaug-bpe dbrx chatglm-bpe glm4 ", nullptr, false, {kLlama3, kBytesOnly}},
-    {" qwen2 deepseek-r1-qwen megrez hunyuan grok-2 ", kNfc, false, {kQwen2, kBytesOnly}},
+    {" qwen2 deepseek-r1-qwen megrez hunyuan grok-2 f2llmv2 ", kNfc, false, {kQwen2, kBytesOnly}},
+    {" qwen35 ", kNfc, false, {kQwen35, kBytesOnly}},
+    {" kimi-k2 ", nullptr, true, {kKimi, kBytesOnly}},
     {" stablelm2 ", nullptr, false, {kQwen2, kBytesOnly}},
     {" gpt-4o llama4 minimax-m2 ", nullptr, false, {kO200k, kBytesOnly}},
     {" tekken ", nullptr, true, {kTekken, kBytesOnly}},
@@ -132,6 +144,8 @@ std::optional<GgufPre> FindGgufPre(std::string_view name) {
     GgufPre pre;
     if (row.normalizer != nullptr) pre.normalizer = row.normalizer;
     pre.ignore_merges = row.ignore_merges;
+    // llama.cpp's defaults, and what the models' own templates do.
+    pre.add_bos = row.stages[0] == kTekken || (row.stages[0] == kLlama3 && row.ignore_merges);
     for (const char* stage : row.stages) {
       if (stage == nullptr) break;
       if (!pre.pre_tokenizer.empty()) pre.pre_tokenizer += ", ";
@@ -141,6 +155,12 @@ std::optional<GgufPre> FindGgufPre(std::string_view name) {
     return pre;
   }
   return std::nullopt;
+}
+
+std::string KnownGgufPres() {
+  std::string names;
+  for (const Row& row : kRows) names += row.names;
+  return names;
 }
 
 }  // namespace penstock::internal

@@ -18,9 +18,12 @@ struct GgufPre {
   std::string pre_tokenizer;        // JSON
   std::string normalizer = "null";  // JSON
   bool ignore_merges = false;
+  bool add_bos = false;  // where the file has no add_bos_token
 };
 
 std::optional<GgufPre> FindGgufPre(std::string_view name);
+// All names, for messages.
+std::string KnownGgufPres();
 
 }  // namespace penstock::internal
 

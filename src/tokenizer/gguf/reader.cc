@@ -203,8 +203,9 @@ absl::StatusOr<TokenizerPtr> GgufReader::ReadByteLevel() {
   const std::string* name = metadata_.String("tokenizer.ggml.pre");
   const std::optional<GgufPre> pre = FindGgufPre(name == nullptr ? "default" : *name);
   if (!pre.has_value()) {
-    return absl::UnimplementedError(absl::StrCat(AbslView(name_), ": tokenizer.ggml.pre: \"", *name,
-                                                 "\" is no pre-tokenizer known here"));
+    return absl::UnimplementedError(
+        absl::StrCat(AbslView(name_), ": tokenizer.ggml.pre: \"", *name,
+                     "\" is no pre-tokenizer known here, expected one of", KnownGgufPres()));
   }
   const std::vector<std::string>* lines = metadata_.Strings("tokenizer.ggml.merges");
   if (lines == nullptr) return Damaged("no tokenizer.ggml.merges, expected an array of strings");
@@ -228,7 +229,7 @@ absl::StatusOr<TokenizerPtr> GgufReader::ReadByteLevel() {
   json.normalizer = pre->normalizer;
   json.pre_tokenizer = pre->pre_tokenizer;
   json.post_processor =
-      TemplateJson(Flag("add_bos_token").value_or(false) ? Named(bos_) : std::nullopt,
+      TemplateJson(Flag("add_bos_token").value_or(pre->add_bos) ? Named(bos_) : std::nullopt,
                    Flag("add_eos_token").value_or(false) ? Named(eos_) : std::nullopt);
   json.decoder = R"({"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true})";
   json.model = BpeModelJson(VocabularyJson(tokens), merges, pre->ignore_merges);

@@ -50,10 +50,10 @@ absl::StatusOr<AddedToken> ReadAddedToken(const Json& json, const LoadLimits& li
   return token;
 }
 
-// The ids that the reference gives: the model's where it has the token, else the next free ones, in
-// the order of the file. Where that is not what the file says, the file and its model disagree.
+// The ids that the reference gives: the model's where it has the token, else the next ones behind
+// the model's, in the order of the file, whatever the file says.
 absl::StatusOr<std::vector<AddedToken>> ReadAddedTokens(const Json& json, const ModelPlan& model,
-                                                        const LoadLimits& limits) {
+                                                        bool keeps_ids, const LoadLimits& limits) {
   std::vector<AddedToken> tokens;
   if (json.is_null()) return tokens;
   std::set<std::string> seen;
@@ -79,13 +79,14 @@ absl::StatusOr<std::vector<AddedToken>> ReadAddedTokens(const Json& json, const 
     }
     if (in_model < 0) {
       // Gaps are closed: a token that the model does not know gets the next id.
-      for (const TokenId candidate : {token.id, next_id}) {
+      const TokenId numbered = keeps_ids ? token.id : next_id++;
+      for (const TokenId candidate : {token.id, numbered}) {
         const size_t id = static_cast<size_t>(candidate);
         if (id >= model.tokens.size() || model.tokens[id].empty()) continue;
         return entry.Bad(absl::StrCat("\"", token.content, "\" has id ", candidate, ", which is \"",
                                       model.tokens[id], "\" in the model's vocabulary"));
       }
-      token.id = next_id++;
+      token.id = numbered;
     }
     tokens.push_back(std::move(token));
     return absl::OkStatus();
@@ -293,8 +294,9 @@ absl::StatusOr<TokenizerPtr> ReadHuggingFaceJson(const SourceFile& file,
   PENSTOCK_RETURN_IF_ERROR(CheckTopLevel(root));
   PENSTOCK_ASSIGN_OR_RETURN(ModelPlan model, ReadModel(root.Get("model"), limits));
   PENSTOCK_RETURN_IF_ERROR(UseReferenceScores(file, &model));
-  PENSTOCK_ASSIGN_OR_RETURN(std::vector<AddedToken> added,
-                            ReadAddedTokens(root.Get("added_tokens"), model, limits));
+  PENSTOCK_ASSIGN_OR_RETURN(
+      std::vector<AddedToken> added,
+      ReadAddedTokens(root.Get("added_tokens"), model, file.keeps_ids, limits));
   PENSTOCK_RETURN_IF_ERROR(InFile(file, ClassifyAddedTokens(options.content_tokens, &added)));
 
   EngineParts parts;

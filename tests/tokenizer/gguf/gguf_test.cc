@@ -134,10 +134,10 @@ TEST(GgufTest, AFileIsReadNoFurtherThanItsMetadata) {
 
 TEST(GgufTest, EveryPreTokenizerCompiles) {
   for (const char* name :
-       {"default",        "gpt-2",       "mpt",      "llama-bpe",  "smaug-bpe",
-        "qwen2",          "stablelm2",   "gpt-4o",   "tekken",     "deepseek-llm",
-        "deepseek-coder", "deepseek-v3", "falcon",   "starcoder",  "command-r",
-        "bloom",          "viking",      "superbpe", "bailingmoe", "seed-coder"}) {
+       {"default",    "gpt-2",      "mpt",       "llama-bpe",    "smaug-bpe",      "qwen2",
+        "stablelm2",  "gpt-4o",     "tekken",    "deepseek-llm", "deepseek-coder", "deepseek-v3",
+        "falcon",     "starcoder",  "command-r", "bloom",        "viking",         "superbpe",
+        "bailingmoe", "seed-coder", "qwen35",    "kimi-k2"}) {
     EXPECT_TRUE(internal::FindGgufPre(name).has_value()) << name;
     GgufWriter file;
     file.String("tokenizer.ggml.model", "gpt2").String("tokenizer.ggml.pre", name);
@@ -147,6 +147,35 @@ TEST(GgufTest, EveryPreTokenizerCompiles) {
     ASSERT_TRUE(t.ok()) << name << ": " << t.status();
     EXPECT_THAT((*t)->EncodeIds("ab 1"), ElementsAre(3, 2, 4)) << name;
   }
+}
+
+GgufWriter Gpt2With(const char* pre) {
+  GgufWriter file;
+  file.String("tokenizer.ggml.model", "gpt2").String("tokenizer.ggml.pre", pre);
+  file.Strings("tokenizer.ggml.tokens", {"a", "b", "Ġ", "ab", "1", "<bos>"});
+  file.Int32s("tokenizer.ggml.token_type", {1, 1, 1, 1, 1, 3});
+  file.Strings("tokenizer.ggml.merges", {"a b"}).Uint32("tokenizer.ggml.bos_token_id", 5);
+  return file;
+}
+
+TEST(GgufTest, BosIsAddedWhereTheFileIsSilentAndTheModelsOfThatPreDo) {
+  EncodeOptions options;
+  options.add_special_tokens = true;
+  for (const char* pre : {"llama-bpe", "tekken"}) {
+    EXPECT_THAT(Load(Gpt2With(pre))->Encode({Trusted("a")}, options)->ids, ElementsAre(5, 0));
+    const TokenizerPtr t = Load(Gpt2With(pre).Bool("tokenizer.ggml.add_bos_token", false));
+    EXPECT_THAT(t->Encode({Trusted("a")}, options)->ids, ElementsAre(0));
+  }
+  for (const char* pre : {"gpt-2", "smaug-bpe", "qwen2"}) {
+    EXPECT_THAT(Load(Gpt2With(pre))->Encode({Trusted("a")}, options)->ids, ElementsAre(0));
+  }
+}
+
+TEST(GgufTest, AnUnknownPreTokenizerIsRefusedWithThoseThatAreKnown) {
+  const auto t = ParseTokenizer(Gpt2With("kormo").Bytes(), "test.gguf");
+  EXPECT_EQ(t.status().code(), absl::StatusCode::kUnimplemented);
+  EXPECT_THAT(std::string(t.status().message()), HasSubstr("\"kormo\""));
+  EXPECT_THAT(std::string(t.status().message()), HasSubstr(" llama-bpe "));
 }
 
 struct BadFile {
