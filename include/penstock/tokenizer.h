@@ -28,6 +28,7 @@
 #include <vector>
 
 #include "absl/base/attributes.h"
+#include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
@@ -66,6 +67,14 @@ class PENSTOCK_EXPORT Tokenizer {
 
   // Ids of untrusted plain text, no special tokens added. Total.
   std::vector<TokenId> EncodeIds(std::string_view plain_text) const;
+
+  // The same ids, in order, handed to `sink` some thousands at a time: for texts of gigabytes. With
+  // the built-in engines the memory beside the text is a few windows (64 KiB), but where no place is
+  // known at which the text can be parted: a pre-token without end, or the components that the
+  // module's README lists. Returns the sink's first error and does not call it again.
+  //   t->EncodeTo(book, [&](absl::Span<const TokenId> ids) { return file.Append(ids); });
+  absl::Status EncodeTo(std::string_view plain_text,
+                        absl::AnyInvocable<absl::Status(absl::Span<const TokenId>)> sink) const;
 
   // == EncodeIds(plain_text).size(), without keeping the ids where the implementation can.
   virtual size_t Count(std::string_view plain_text) const;

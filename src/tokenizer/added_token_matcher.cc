@@ -48,11 +48,18 @@ size_t SkipSpace(std::string_view text, size_t pos) {
 
 AddedTokenMatcher::AddedTokenMatcher(const std::vector<std::pair<std::string, uint32_t>>& patterns,
                                      const std::vector<AddedToken>& tokens)
-    : nodes_(1) {
+    : nodes_(1), pairs_(1 << 16) {
   rules_.reserve(tokens.size());
   for (const AddedToken& t : tokens) rules_.push_back({t.single_word, t.lstrip, t.rstrip});
   for (const auto& [pattern, token] : patterns) {
     if (pattern.empty()) continue;
+    const Rules rules = rules_[token];
+    looks_around_ |= rules.single_word || rules.lstrip || rules.rstrip;
+    for (size_t i = 0; i < pattern.size(); ++i) {
+      const uint8_t byte = static_cast<uint8_t>(pattern[i]);
+      used_[byte] = true;
+      if (i > 0) pairs_[size_t{static_cast<uint8_t>(pattern[i - 1])} << 8 | byte] = true;
+    }
     uint32_t node = 0;
     for (const char byte : pattern) {
       uint32_t child = Child(node, byte);
@@ -102,11 +109,10 @@ int32_t AddedTokenMatcher::LongestAt(std::string_view text, size_t pos, const Fi
   return best;
 }
 
-void AddedTokenMatcher::Find(std::string_view text, const Filter* filter,
-                             std::vector<Match>* matches) const {
-  if (empty()) return;
-  size_t done = 0;  // end of the last match, white space included
-  for (size_t pos = 0; pos < text.size();) {
+bool AddedTokenMatcher::Next(std::string_view text, const Filter* filter, Cursor* cursor,
+                             Match* match) const {
+  if (empty()) return false;
+  for (size_t& pos = cursor->position; pos < text.size();) {
     if (roots_[static_cast<uint8_t>(text[pos])] == 0) {
       ++pos;
       continue;
@@ -122,13 +128,37 @@ void AddedTokenMatcher::Find(std::string_view text, const Filter* filter,
     size_t end = pos + length;
     pos = end;
     if (rules.single_word && (EndsWithWord(text, begin) || StartsWithWord(text, end))) continue;
-    if (rules.lstrip) begin = SkipSpaceBack(text, begin, done);
+    if (rules.lstrip) begin = SkipSpaceBack(text, begin, cursor->done);
     if (rules.rstrip) end = SkipSpace(text, end);
     // All of it was white space that the previous match took with it.
     if (begin >= end) continue;
-    matches->push_back({begin, end, static_cast<uint32_t>(token)});
-    done = end;
+    *match = {begin, end, static_cast<uint32_t>(token)};
+    cursor->done = end;
+    return true;
   }
+  return false;
+}
+
+void AddedTokenMatcher::Find(std::string_view text, const Filter* filter,
+                             std::vector<Match>* matches) const {
+  Cursor cursor;
+  for (Match match; Next(text, filter, &cursor, &match);) matches->push_back(match);
+}
+
+size_t AddedTokenMatcher::SplitPoint(std::string_view text) const {
+  const auto byte = [text](size_t i) { return static_cast<uint8_t>(text[i]); };
+  for (size_t pos = text.size() - 1; pos > 0; --pos) {
+    const uint8_t left = byte(pos - 1), right = byte(pos);
+    if (IsUtf8Continuation(text[pos])) continue;
+    if (looks_around_) {
+      // ASCII, no white space, in no pattern: nobody looks across.
+      const bool solid = left > ' ' && left < 0x7F && right > ' ' && right < 0x7F;
+      if (solid && !used_[left] && !used_[right]) return pos;
+    } else if (!pairs_[size_t{left} << 8 | right]) {
+      return pos;
+    }
+  }
+  return 0;
 }
 
 }  // namespace penstock::internal

@@ -45,6 +45,16 @@ class AddedTokenMatcher {
                     const std::vector<AddedToken>& tokens);
 
   bool empty() const { return nodes_.size() == 1; }
+  // Where a search stands. A fresh one is at the begin of the text.
+  struct Cursor {
+    size_t position = 0;
+    size_t done = 0;  // end of the last match, white space included
+  };
+  // Finds the next match after `cursor` and moves it there; false: there is none.
+  bool Next(std::string_view text, const Filter* filter, Cursor* cursor, Match* match) const;
+  // The last position strictly inside `text` that no match, now or whatever follows, touches or
+  // looks at from the other side; 0: none. O(text), fast.
+  size_t SplitPoint(std::string_view text) const;
   // Appends the matches in order; they do not overlap. `filter` null: everything is allowed.
   void Find(std::string_view text, const Filter* filter, std::vector<Match>* matches) const;
 
@@ -66,6 +76,9 @@ class AddedTokenMatcher {
   std::vector<Node> nodes_;
   std::array<uint32_t, 256> roots_{};  // child of the root by byte
   std::vector<Rules> rules_;           // by token index
+  std::array<bool, 256> used_{};       // bytes of patterns
+  std::vector<bool> pairs_;            // by two bytes: do they stand side by side in a pattern?
+  bool looks_around_ = false;          // some pattern has single_word, lstrip or rstrip
 };
 
 }  // namespace penstock::internal

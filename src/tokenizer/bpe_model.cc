@@ -4,18 +4,20 @@
 #include <algorithm>
 #include <cstdio>
 #include <functional>
-#include <unordered_map>
 #include <utility>
 
 #include "text/utf8.h"
 #include "tokenizer/fingerprint.h"
 
 namespace penstock::internal {
+
+using spm::CharPairs;
 namespace {
 
 constexpr size_t kShort = 32;  // symbols; below, scanning beats a heap
+constexpr uint32_t kWindow = 1024;
+constexpr uint32_t kOverlap = 128;
 constexpr uint32_t kNone = 0xFFFFFFFF;
-constexpr TokenId kDead = -1;  // of a symbol that became part of its left neighbour
 
 }  // namespace
 
@@ -29,6 +31,28 @@ BpeModel::BpeModel(Spec spec, std::vector<uint8_t> control)
     std::snprintf(code, sizeof(code), "<0x%02X>", b);
     fallback_ids_[static_cast<size_t>(b)] = spec_.pieces.Find(code);
   }
+  FindCuts();
+}
+
+// Which characters stand side by side in a token. Not where a token is no concatenation of its
+// characters: affixes, merges of byte or unknown tokens. Without unk a character may vanish, and
+// those around it become neighbours.
+void BpeModel::FindCuts() {
+  cuts_ = !spec_.bytes && spec_.unk.has_value() && spec_.continuing_subword_prefix.empty() &&
+          spec_.end_of_word_suffix.empty();
+  if (!cuts_) return;
+  const auto odd = [this](TokenId id) {
+    return id == spec_.unk.value_or(-1) ||
+           std::find(fallback_ids_.begin(), fallback_ids_.end(), id) != fallback_ids_.end();
+  };
+  spec_.merges.ForEach([&](TokenId left, TokenId right, const Merge&) {
+    cuts_ = cuts_ && !odd(left) && !odd(right);
+  });
+  if (!cuts_) return;
+  size_t bytes = 0;
+  for (size_t i = 0; i < spec_.pieces.size(); ++i) bytes += spec_.pieces.KeyOf(i).size();
+  pairs_ = CharPairs(std::min(bytes / 2, size_t{4} << 20));
+  for (size_t i = 0; i < spec_.pieces.size(); ++i) pairs_.AddPiece(spec_.pieces.KeyOf(i));
 }
 
 TokenId BpeModel::Find(std::string_view bytes, bool allow_control) const {
@@ -71,9 +95,9 @@ bool BpeModel::ByteFallback(std::string_view symbol, bool allow_control, uint32_
 
 // Positions are sums of the lengths of the symbols so far, as in the reference: a character that is
 // dropped (no token, no unk) moves what follows.
-void BpeModel::SplitChars(std::string_view piece, bool allow_control,
+void BpeModel::SplitChars(std::string_view piece, bool allow_control, uint32_t* total,
                           std::vector<PieceToken>* out) const {
-  uint32_t length = 0;
+  uint32_t& length = *total;
   uint32_t unk_length = 0;  // of the pending unknown
   bool pending = false;
   const auto flush = [&] {
@@ -100,7 +124,7 @@ void BpeModel::SplitChars(std::string_view piece, bool allow_control,
       flush();
       out->push_back({id, length, length + size});
       length += size;
-    } else if (!ByteFallback(symbol, allow_control, &length, out) && spec_.unk.has_value()) {
+    } else if (!ByteFallback(symbol, allow_control, total, out) && spec_.unk.has_value()) {
       if (pending && spec_.fuse_unk) {
         unk_length += size;
       } else {
@@ -145,127 +169,169 @@ void BpeModel::MergeShort(bool allow_control, size_t first, std::vector<PieceTok
   out->resize(first + count);
 }
 
+// Symbols [first, first + count) of the piece as one token.
+struct BpeModel::Merged {
+  TokenId id;
+  uint32_t first;
+  uint32_t count;
+};
+
+// Merges symbols [begin, end) as if nothing stood around them: a linked list and a heap of pairs,
+// smallest rank first, of equal ones the leftmost.
+class BpeModel::Window {
+ public:
+  Window(const BpeModel& model, bool allow_control, const PieceToken* symbols)
+      : model_(model), allow_control_(allow_control), symbols_(symbols) {}
+
+  void Run(uint32_t begin, uint32_t end, std::vector<Merged>* out) {
+    const uint32_t count = end - begin;
+    links_.resize(count);
+    heap_.clear();
+    for (uint32_t i = 0; i < count; ++i) {
+      links_[i] = {i - 1, i + 1, kNone, symbols_[begin + i].id, 0};  // the first has no previous
+    }
+    for (uint32_t i = 0; i + 1 < count; ++i) LookUp(i, i + 1, /*sift=*/false);
+    std::make_heap(heap_.begin(), heap_.end(), std::greater<uint64_t>());
+    while (!heap_.empty()) {
+      std::pop_heap(heap_.begin(), heap_.end(), std::greater<uint64_t>());
+      const uint32_t left = static_cast<uint32_t>(heap_.back());
+      const uint32_t rank = static_cast<uint32_t>(heap_.back() >> 32);
+      heap_.pop_back();
+      if (links_[left].rank != rank) continue;  // has changed since
+      const uint32_t right = links_[left].next;
+      links_[left].id = links_[left].merged;
+      links_[left].rank = links_[right].rank = kNone;
+      links_[left].next = links_[right].next;
+      if (links_[left].next < count) {
+        links_[links_[left].next].previous = left;
+        LookUp(left, links_[left].next, /*sift=*/true);
+      }
+      if (left > 0) LookUp(links_[left].previous, left, /*sift=*/true);
+    }
+    out->clear();
+    for (uint32_t i = 0; i < count; i = links_[i].next) {
+      out->push_back({links_[i].id, begin + i, links_[i].next - i});
+    }
+  }
+
+ private:
+  struct Link {
+    uint32_t previous, next;
+    uint32_t rank;  // of this symbol with the next; kNone: they do not merge
+    TokenId id, merged;
+  };
+
+  void LookUp(uint32_t left, uint32_t right, bool sift) {
+    const Merge* m = model_.FindMerge(links_[left].id, links_[right].id, allow_control_);
+    links_[left].rank = m == nullptr ? kNone : m->rank;
+    if (m == nullptr) return;
+    links_[left].merged = m->id;
+    heap_.push_back(uint64_t{m->rank} << 32 | left);
+    if (sift) std::push_heap(heap_.begin(), heap_.end(), std::greater<uint64_t>());
+  }
+
+  const BpeModel& model_;
+  const bool allow_control_;
+  const PieceToken* const symbols_;
+  std::vector<Link> links_;
+  std::vector<uint64_t> heap_;  // rank, then position
+};
+
 namespace {
 
-// Positions that wait for one rank, smallest first. Most arrive in order: those lie in a sorted
-// vector, latecomers in a heap.
-class Bucket {
- public:
-  bool empty() const { return next_ == sorted_.size() && late_.empty(); }
-  void Push(uint32_t position) {
-    if (!open_) {
-      sorted_.push_back(position);
-      return;
-    }
-    late_.push_back(position);
-    std::push_heap(late_.begin(), late_.end(), std::greater<uint32_t>());
-  }
-  uint32_t Pop() {
-    if (!open_) {
-      open_ = true;
-      if (!std::is_sorted(sorted_.begin(), sorted_.end())) {
-        std::sort(sorted_.begin(), sorted_.end());
-      }
-    }
-    const bool late = next_ == sorted_.size() || (!late_.empty() && late_.front() < sorted_[next_]);
-    uint32_t position;
-    if (late) {
-      position = late_.front();
-      std::pop_heap(late_.begin(), late_.end(), std::greater<uint32_t>());
-      late_.pop_back();
+// Index in `left` (from `from` on) and `right` of the first token that both have.
+template <typename Tokens>
+bool FindSeam(const Tokens& left, size_t from, const Tokens& right, size_t* in_left,
+              size_t* in_right) {
+  size_t i = from, j = 0;
+  while (i < left.size() && j < right.size()) {
+    if (left[i].first != right[j].first) {
+      ++(left[i].first < right[j].first ? i : j);
+    } else if (left[i].count == right[j].count) {
+      *in_left = i;
+      *in_right = j;
+      return true;
     } else {
-      position = sorted_[next_++];
+      ++i;
+      ++j;
     }
-    if (empty()) *this = Bucket();
-    return position;
   }
-
- private:
-  std::vector<uint32_t> sorted_;
-  std::vector<uint32_t> late_;
-  size_t next_ = 0;
-  bool open_ = false;  // being popped
-};
-
-// All positions by rank. There are few ranks and many positions: the heap holds ranks only.
-class RankQueue {
- public:
-  bool empty() const { return ranks_.empty(); }
-  void Push(uint32_t rank, uint32_t position) {
-    const auto [it, fresh] = index_.try_emplace(rank, static_cast<uint32_t>(buckets_.size()));
-    if (fresh) buckets_.emplace_back();
-    Bucket& bucket = buckets_[it->second];
-    if (bucket.empty()) {
-      ranks_.emplace_back(rank, it->second);
-      std::push_heap(ranks_.begin(), ranks_.end(), std::greater<Entry>());
-    }
-    bucket.Push(position);
-  }
-  // The leftmost position of the smallest rank.
-  std::pair<uint32_t, uint32_t> Pop() {
-    const auto [rank, index] = ranks_.front();
-    const uint32_t position = buckets_[index].Pop();
-    if (buckets_[index].empty()) {
-      std::pop_heap(ranks_.begin(), ranks_.end(), std::greater<Entry>());
-      ranks_.pop_back();
-    }
-    return {rank, position};
-  }
-
- private:
-  using Entry = std::pair<uint32_t, uint32_t>;  // rank, index of its bucket
-  std::vector<Entry> ranks_;                    // heap, smallest first
-  std::unordered_map<uint32_t, uint32_t> index_;
-  std::vector<Bucket> buckets_;
-};
-
-// A symbol's neighbours, and what it and the right one would merge to.
-struct Link {
-  uint32_t previous;
-  uint32_t next;
-  uint32_t rank;
-  TokenId id;
-};
+  return false;
+}
 
 }  // namespace
 
+// `tokens` is always what merging symbols [0, end) gives. A window that needs to start further back
+// also reaches further ahead, so that the work stays in proportion to the progress.
 void BpeModel::MergeLong(bool allow_control, size_t first, std::vector<PieceToken>* out) const {
   PieceToken* const symbols = out->data() + first;
-  const uint32_t count = static_cast<uint32_t>(out->size() - first);
-  std::vector<Link> links(count);
-  RankQueue queue;
-  const auto look_up = [&](uint32_t left, uint32_t right) {
-    const Merge* m = FindMerge(symbols[left].id, symbols[right].id, allow_control);
-    links[left].rank = m == nullptr ? kNone : m->rank;
-    if (m == nullptr) return;
-    links[left].id = m->id;
-    queue.Push(m->rank, left);
-  };
-  for (uint32_t i = 0; i < count; ++i) {
-    links[i] = {i == 0 ? kNone : i - 1, i + 1 < count ? i + 1 : kNone, kNone, 0};
-  }
-  for (uint32_t i = 0; i + 1 < count; ++i) look_up(i, i + 1);
-  while (!queue.empty()) {
-    const auto [rank, left] = queue.Pop();
-    if (links[left].rank != rank) continue;  // has changed since
-    const uint32_t right = links[left].next;
-    symbols[left].id = links[left].id;
-    symbols[left].end = symbols[right].end;
-    links[right].rank = kNone;
-    symbols[right].id = kDead;
-    links[left].rank = kNone;
-    links[left].next = links[right].next;
-    if (links[left].next != kNone) {
-      links[links[left].next].previous = left;
-      look_up(left, links[left].next);
+  const uint32_t total = static_cast<uint32_t>(out->size() - first);
+  Window window(*this, allow_control, symbols);
+  std::vector<Merged> tokens, right;
+  uint32_t end = std::min(total, kWindow);
+  uint32_t overlap = kOverlap;
+  window.Run(0, end, &tokens);
+  while (end < total) {
+    size_t from = tokens.size() - 1;
+    while (from > 0 && tokens[from].first + overlap > end) --from;
+    const uint32_t begin = tokens[from].first;
+    const uint64_t reach = std::max<uint64_t>(begin + kWindow, uint64_t{end} + (end - begin));
+    const uint32_t next_end = static_cast<uint32_t>(std::min<uint64_t>(total, reach));
+    window.Run(begin, next_end, &right);
+    size_t in_left = 0, in_right = 0;
+    if (from == 0) {
+      tokens.swap(right);  // from the very start: right by definition
+    } else if (FindSeam(tokens, from, right, &in_left, &in_right)) {
+      tokens.resize(in_left);
+      tokens.insert(tokens.end(), right.begin() + static_cast<ptrdiff_t>(in_right), right.end());
+    } else {
+      overlap *= 2;
+      continue;
     }
-    if (links[left].previous != kNone) look_up(links[left].previous, left);
+    end = next_end;
+    overlap = kOverlap;
   }
   size_t kept = 0;
-  for (uint32_t i = 0; i < count; ++i) {
-    if (symbols[i].id != kDead) symbols[kept++] = symbols[i];
+  for (const Merged& token : tokens) {
+    const uint32_t last = token.first + token.count - 1;
+    symbols[kept++] = {token.id, symbols[token.first].begin, symbols[last].end};
   }
   out->resize(first + kept);
+}
+
+// Splits the symbols out[first, …) into tokens.
+void BpeModel::MergeSymbols(bool allow_control, size_t first, std::vector<PieceToken>* out) const {
+  const size_t symbols = out->size() - first;
+  if (symbols < 2) return;
+  if (symbols <= kShort) {
+    MergeShort(allow_control, first, out);
+  } else {
+    MergeLong(allow_control, first, out);
+  }
+}
+
+bool BpeModel::CutsBetween(std::string_view text, size_t left, size_t right) const {
+  if (pairs_.MayJoin(CharPairs::CharAt(text.substr(0, right), left),
+                     CharPairs::CharAt(text, right))) {
+    return false;
+  }
+  // Unknown neighbours may become one.
+  return !spec_.fuse_unk ||
+         spec_.pieces.Find(text.substr(right, DecodeUtf8(text, right).size)) >= 0;
+}
+
+size_t BpeModel::SplitPoint(std::string_view piece) const {
+  if (!cuts_ || spec_.whole_piece) return 0;
+  size_t right = piece.size();
+  while (right > 0) {
+    --right;
+    while (right > 0 && IsUtf8Continuation(piece[right])) --right;
+    if (right == 0) break;
+    size_t left = right - 1;
+    while (left > 0 && IsUtf8Continuation(piece[left])) --left;
+    if (CutsBetween(piece, left, right)) return right;
+  }
+  return 0;
 }
 
 void BpeModel::Encode(std::string_view piece, bool allow_control,
@@ -278,19 +344,29 @@ void BpeModel::Encode(std::string_view piece, bool allow_control,
       return;
     }
   }
-  const size_t first = out->size();
   if (spec_.bytes) {
+    const size_t first = out->size();
     SplitBytes(piece, allow_control, out);
-  } else {
-    SplitChars(piece, allow_control, out);
+    MergeSymbols(allow_control, first, out);
+    return;
   }
-  const size_t symbols = out->size() - first;
-  if (symbols < 2) return;
-  if (symbols <= kShort) {
-    MergeShort(allow_control, first, out);
-  } else {
-    MergeLong(allow_control, first, out);
+  // Parts that no token reaches across are merged alone.
+  uint32_t length = 0;
+  size_t begin = 0;
+  size_t left = 0;
+  for (size_t at = DecodeUtf8(piece, 0).size; cuts_ && at < piece.size();) {
+    if (CutsBetween(piece, left, at)) {
+      const size_t first = out->size();
+      SplitChars(piece.substr(begin, at - begin), allow_control, &length, out);
+      MergeSymbols(allow_control, first, out);
+      begin = at;
+    }
+    left = at;
+    at += DecodeUtf8(piece, at).size;
   }
+  const size_t first = out->size();
+  SplitChars(piece.substr(begin), allow_control, &length, out);
+  MergeSymbols(allow_control, first, out);
 }
 
 void BpeModel::Describe(std::string* out) const {

@@ -10,8 +10,16 @@
 //
 // Of all adjacent pairs the one of the smallest rank merges first, the leftmost of equal ones.
 // Tokens that merging never reaches come out as whole pieces only, and only with `whole_piece`.
-// Time in the symbols of a piece: an array scan up to 32, then a linked list with a queue of ranks,
-// O(n log n) with a logarithm of ranks, not of positions; no recursion. Immutable; safe to share.
+//
+// Exactness. Up to 32 symbols the best pair is found by looking at all of them, beyond with a heap,
+// and long pieces are merged in overlapping windows, joined at a token that both have at the same
+// place. Proof that the seam is right: let "u t" and "t v" be what merging their own symbols gives.
+// Merging those of u t v always takes the best pair, which lies in u t or in t v (t is not empty),
+// and which that window's own merging would have taken in the same state; so both histories
+// interleave and the result is u t v. Where no common token is found the overlap grows, at last to
+// everything. Characters that stand side by side in no token part a text the same way.
+// O(n log window) time but for vocabularies made to prevent seams (O(n log n)); 12 bytes a symbol
+// and a token; no recursion. Immutable; safe to share.
 #ifndef PENSTOCK_SRC_TOKENIZER_BPE_MODEL_H_
 #define PENSTOCK_SRC_TOKENIZER_BPE_MODEL_H_
 
@@ -24,6 +32,7 @@
 
 #include "tokenizer/byte_map.h"
 #include "tokenizer/merge_table.h"
+#include "tokenizer/sentencepiece/char_pairs.h"
 #include "tokenizer/stages.h"
 
 namespace penstock::internal {
@@ -47,9 +56,12 @@ class BpeModel final : public Model {
 
   void Encode(std::string_view piece, bool allow_control,
               std::vector<PieceToken>* out) const override;
+  size_t SplitPoint(std::string_view piece) const override;
   void Describe(std::string* out) const override;
 
  private:
+  struct Merged;
+  class Window;
   bool Forbidden(TokenId id, bool allow_control) const {
     return !allow_control && has_control_ && static_cast<size_t>(id) < control_.size() &&
            control_[static_cast<size_t>(id)] != 0;
@@ -60,15 +72,23 @@ class BpeModel final : public Model {
     return m != nullptr && Forbidden(m->id, allow_control) ? nullptr : m;
   }
   void SplitBytes(std::string_view piece, bool allow_control, std::vector<PieceToken>* out) const;
-  void SplitChars(std::string_view piece, bool allow_control, std::vector<PieceToken>* out) const;
+  // *total: what the symbols before are long, in and out.
+  void SplitChars(std::string_view piece, bool allow_control, uint32_t* total,
+                  std::vector<PieceToken>* out) const;
   bool ByteFallback(std::string_view symbol, bool allow_control, uint32_t* length,
                     std::vector<PieceToken>* out) const;
+  void FindCuts();
+  // May text be cut between the characters at `left` and `right`?
+  bool CutsBetween(std::string_view text, size_t left, size_t right) const;
+  void MergeSymbols(bool allow_control, size_t first, std::vector<PieceToken>* symbols) const;
   void MergeShort(bool allow_control, size_t first, std::vector<PieceToken>* symbols) const;
   void MergeLong(bool allow_control, size_t first, std::vector<PieceToken>* symbols) const;
 
   Spec spec_;
   std::vector<uint8_t> control_;
   bool has_control_;
+  bool cuts_ = false;  // pairs_ says where
+  spm::CharPairs pairs_;
   std::array<TokenId, 256> byte_ids_;  // -1: none
   std::array<TokenId, 256> fallback_ids_;
 };

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "base/check.h"
 #include "penstock/base/status_macros.h"
 #include "text/unicode.h"
 #include "text/utf8.h"
@@ -13,9 +14,12 @@
 #include "tokenizer/decode.h"
 #include "tokenizer/fingerprint.h"
 #include "tokenizer/provenance.h"
+#include "tokenizer/stream_encoder.h"
 
 namespace penstock::internal {
 namespace {
+
+constexpr size_t kCountInParts = size_t{64} << 10;  // longer texts need not be kept to be counted
 
 bool IsWhiteSpaceOnly(std::string_view s) {
   for (size_t pos = 0; pos < s.size();) {
@@ -24,19 +28,6 @@ bool IsWhiteSpaceOnly(std::string_view s) {
     pos += c.size;
   }
   return !s.empty();
-}
-
-void ReplaceInvalid(AlignedText* text) {
-  if (IsValidUtf8(text->text())) return;
-  AlignedText::Rewriter w(*text);
-  const std::string_view from = text->text();
-  while (!w.done()) {
-    const size_t valid = ValidUtf8Prefix(from.substr(w.position()));
-    w.Keep(valid);
-    if (w.done()) break;
-    w.Replace(DecodeUtf8(from, w.position()).size, "\xEF\xBF\xBD");
-  }
-  w.Finish(text);
 }
 
 // Matching rules for the raw text (step 1 of engine.h).
@@ -81,6 +72,11 @@ class EngineTokenizer final : public Tokenizer, public TokenizerEngine {
   std::string_view fingerprint() const override { return fingerprint_.Get(parts_); }
   const TokenizerEngine* engine() const override { return this; }
   size_t Count(std::string_view plain_text) const override;
+  absl::Status EncodeTo(std::string_view plain_text, StreamEncoder::Sink* sink,
+                        size_t window) const override {
+    return StreamEncoder(parts_, *raw_content_, *normalized_content_, added_, sink, window)
+        .Run(plain_text);
+  }
 
   const EngineParts& parts() const override { return parts_; }
   bool has_safe_cuts() const override { return safe_cuts_; }
@@ -122,7 +118,7 @@ class TextEncoder {
   void Token(const AddedToken& token, ByteRange range, std::string_view as);
   void PlainRun(size_t begin, size_t end);
   void NormalizedRun(AlignedText* text, bool ends_text);
-  void Pieces(AlignedText text, bool ends_text);
+  void Pieces(AlignedText text, bool begins_run, bool ends_text);
   void Emit(const PreTokenizedRun& run, const Piece& piece, bool allow_control);
   void Cut(size_t byte);
   void CutBetween(const PreTokenizedRun& run, const Piece& before, const Piece& after);
@@ -177,7 +173,7 @@ void TextEncoder::Cut(size_t byte) {
 void TextEncoder::PlainRun(size_t begin, size_t end) {
   AlignedText text(provenance_.text().substr(begin, end - begin), begin, track_);
   const bool ends_text = end == provenance_.text().size();
-  if (t_.parts_.invalid_utf8 == InvalidUtf8::kReplace) ReplaceInvalid(&text);
+  if (t_.parts_.invalid_utf8 == InvalidUtf8::kReplace) ReplaceInvalidUtf8(&text);
   if (t_.parts_.normalizer != nullptr) {
     RunContext context;
     context.begin = begin;
@@ -193,34 +189,35 @@ void TextEncoder::NormalizedRun(AlignedText* text, bool ends_text) {
   const AddedTokenMatcher& matcher =
       provenance_.any_trusted() ? *t_.normalized_ : *t_.normalized_content_;
   if (plain_ || matcher.empty()) {
-    Pieces(std::move(*text), ends_text);
+    Pieces(std::move(*text), true, ends_text);
     return;
   }
   const NormalizedFilter filter(provenance_, t_.control_, *text);
   std::vector<AddedTokenMatcher::Match> matches;
   matcher.Find(text->text(), &filter, &matches);
   if (matches.empty()) {
-    Pieces(std::move(*text), ends_text);
+    Pieces(std::move(*text), true, ends_text);
     return;
   }
   size_t done = 0;
   const size_t size = text->text().size();
   for (const AddedTokenMatcher::Match& match : matches) {
-    if (match.begin > done) Pieces(text->Slice(done, match.begin), false);
+    if (match.begin > done) Pieces(text->Slice(done, match.begin), done == 0, false);
     const bool known = track_ || text->identity();
     Token(t_.added_[match.token], known ? text->OriginalRange(match.begin, match.end) : ByteRange(),
           text->text().substr(match.begin, match.end - match.begin));
     done = match.end;
   }
-  if (done < size) Pieces(text->Slice(done, size), ends_text);
+  if (done < size) Pieces(text->Slice(done, size), done == 0, ends_text);
 }
 
-void TextEncoder::Pieces(AlignedText text, bool ends_text) {
+void TextEncoder::Pieces(AlignedText text, bool begins_run, bool ends_text) {
   const size_t size = text.text().size();
   if (size == 0) return;
   RunContext context;
   const bool known = track_ || text.identity();
-  const ByteRange whole = known ? text.OriginalRange(0, size) : ByteRange{text.base(), 0};
+  const ByteRange whole =
+      known ? text.OriginalRange(0, size) : ByteRange{text.base() + (begins_run ? 0 : 1), 0};
   context.begin = whole.begin;
   context.ends_text = ends_text;
   // The references' plain mode knows no provenance: a model makes of the text whatever it can.
@@ -314,6 +311,16 @@ void EngineTokenizer::BuildMatchers() {
 }
 
 size_t EngineTokenizer::Count(std::string_view plain_text) const {
+  if (plain_text.size() > kCountInParts) {
+    size_t count = 0;
+    StreamEncoder::Sink sink = [&count](absl::Span<const TokenId> ids) {
+      count += ids.size();
+      return absl::OkStatus();
+    };
+    const absl::Status status = EncodeTo(plain_text, &sink, kCountInParts);
+    PENSTOCK_CHECK(status.ok());
+    return count;
+  }
   const Segment segment = Untrusted(plain_text);
   const Provenance provenance(absl::MakeConstSpan(&segment, 1));
   TokenRun run;
@@ -354,6 +361,19 @@ absl::Status CheckTemplate(const std::vector<TemplatePart>& parts, const Vocabul
 }
 
 }  // namespace
+
+void ReplaceInvalidUtf8(AlignedText* text) {
+  if (IsValidUtf8(text->text())) return;
+  AlignedText::Rewriter w(*text);
+  const std::string_view from = text->text();
+  while (!w.done()) {
+    const size_t valid = ValidUtf8Prefix(from.substr(w.position()));
+    w.Keep(valid);
+    if (w.done()) break;
+    w.Replace(DecodeUtf8(from, w.position()).size, "\xEF\xBF\xBD");
+  }
+  w.Finish(text);
+}
 
 absl::Status ClassifyAddedTokens(const std::vector<std::string>& content_tokens,
                                  std::vector<AddedToken>* tokens) {

@@ -34,7 +34,10 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "penstock/tokenizer.h"
 #include "penstock/tokenizer/padding.h"
 #include "tokenizer/stages.h"
@@ -86,6 +89,9 @@ struct VocabularyAccess {
 // kInvalidArgument: no model; a special id of the template that the vocabulary does not contain.
 absl::StatusOr<TokenizerPtr> NewEngineTokenizer(EngineParts parts);
 
+// U+FFFD for each maximal subpart that is no UTF-8.
+void ReplaceInvalidUtf8(AlignedText* text);
+
 // What Tokenizer::engine() gives to the chunker and to token streams. Immutable; safe to share.
 class TokenizerEngine {
  public:
@@ -93,6 +99,11 @@ class TokenizerEngine {
   virtual const EngineParts& parts() const = 0;
   // False: Encoding::safe_cuts will always be empty.
   virtual bool has_safe_cuts() const = 0;
+  // The ids of EncodeIds(plain_text) to `sink`, in order. Returns the sink's first error. `window`:
+  // bytes taken at a time.
+  virtual absl::Status EncodeTo(std::string_view plain_text,
+                                absl::AnyInvocable<absl::Status(absl::Span<const TokenId>)>* sink,
+                                size_t window) const = 0;
 };
 
 }  // namespace penstock::internal

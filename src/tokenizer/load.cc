@@ -57,10 +57,12 @@ absl::StatusOr<FilePtr> Open(const std::string& path) {
 absl::StatusOr<std::string> Read(const std::string& path, std::FILE* file, uint64_t limit,
                                  bool head_only) {
   std::string bytes;
-  char buffer[1 << 16];
+  constexpr size_t kAtATime = 1 << 16;  // not on the stack, which may be small
   while (true) {
-    const size_t got = std::fread(buffer, 1, sizeof(buffer), file);
-    bytes.append(buffer, got);
+    const size_t had = bytes.size();
+    bytes.resize(had + kAtATime);
+    const size_t got = std::fread(&bytes[had], 1, kAtATime, file);
+    bytes.resize(had + got);
     if (head_only && bytes.size() >= limit) {
       bytes.resize(limit);
       return bytes;
@@ -69,7 +71,7 @@ absl::StatusOr<std::string> Read(const std::string& path, std::FILE* file, uint6
       return absl::ResourceExhaustedError(
           absl::StrCat(path, ": larger than ", limit, " bytes (LoadLimits::max_file_bytes)"));
     }
-    if (got < sizeof(buffer)) break;
+    if (got < kAtATime) break;
   }
   if (std::ferror(file)) {
     return absl::UnavailableError(absl::StrCat(path, ": ", std::strerror(errno)));

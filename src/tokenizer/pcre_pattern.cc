@@ -44,16 +44,33 @@ class PcrePattern final : public TextPattern {
  public:
   PcrePattern(std::string source, std::optional<ClassRegex> kinds,
               std::unique_ptr<pcre2_code, FreeCode> code)
-      : source_(std::move(source)), kinds_(std::move(kinds)), code_(std::move(code)) {}
+      : source_(std::move(source)), kinds_(std::move(kinds)), code_(std::move(code)) {
+    pcre2_set_match_limit(context_.get(), kMatchLimit);
+    pcre2_set_depth_limit(context_.get(), kDepthLimit);
+    pcre2_set_heap_limit(context_.get(), kHeapLimitKib);
+    looks_ahead_only_ = LooksAheadOnly();
+  }
 
   void FindAll(std::string_view text, std::vector<Piece>* matches) const override {
     if (text.empty()) return;
-    if (!kinds_.has_value()) return FindIn(text, matches);
+    if (!kinds_.has_value()) return FindIn(text, 0, matches);
+    FindInKinds(text, 0, matches);
+  }
+  void FindDecided(std::string_view text, std::vector<Piece>* matches) const override {
+    if (kinds_.has_value() && looks_ahead_only_) FindInKinds(text, PCRE2_PARTIAL_HARD, matches);
+  }
+  void Describe(std::string* out) const override {
+    out->append("regex;");
+    DescribeString(source_, out);
+  }
+
+ private:
+  void FindInKinds(std::string_view text, uint32_t partial, std::vector<Piece>* matches) const {
     std::string kinds;
     kinds.reserve(text.size());
     kinds_->Classify(text, &kinds);
     const size_t first = matches->size();
-    FindIn(kinds, matches);
+    FindIn(kinds, partial, matches);
     if (kinds.size() == text.size()) return;  // a byte a character
     size_t pos = 0;
     uint32_t count = 0;
@@ -67,28 +84,19 @@ class PcrePattern final : public TextPattern {
       piece.end = bytes_before(piece.end);
     }
   }
-  void Describe(std::string* out) const override {
-    out->append("regex;");
-    DescribeString(source_, out);
-  }
-
- private:
-  void FindIn(std::string_view text, std::vector<Piece>* matches) const {
-    const std::unique_ptr<pcre2_match_data, FreeMatchData> data(
-        pcre2_match_data_create_from_pattern(code_.get(), nullptr));
-    const std::unique_ptr<pcre2_match_context, FreeMatchContext> context(
-        pcre2_match_context_create(nullptr));
-    pcre2_set_match_limit(context.get(), kMatchLimit);
-    pcre2_set_depth_limit(context.get(), kDepthLimit);
-    pcre2_set_heap_limit(context.get(), kHeapLimitKib);
+  void FindIn(std::string_view text, uint32_t partial, std::vector<Piece>* matches) const {
+    // One for the thread: pieces are short and many, groups are not asked for.
+    thread_local const std::unique_ptr<pcre2_match_data, FreeMatchData> data(
+        pcre2_match_data_create(1, nullptr));
     const auto subject = reinterpret_cast<PCRE2_SPTR>(text.data());
     size_t pos = 0;
     std::optional<size_t> last;  // end of the last match
     while (pos <= text.size()) {
-      int found = pcre2_match(code_.get(), subject, text.size(), pos, 0, data.get(), context.get());
+      int found =
+          pcre2_match(code_.get(), subject, text.size(), pos, partial, data.get(), context_.get());
       if (found == PCRE2_ERROR_JIT_STACKLIMIT) {
-        found = pcre2_match(code_.get(), subject, text.size(), pos, PCRE2_NO_JIT, data.get(),
-                            context.get());
+        found = pcre2_match(code_.get(), subject, text.size(), pos, partial | PCRE2_NO_JIT,
+                            data.get(), context_.get());
       }
       if (found < 0) return;
       const PCRE2_SIZE* const range = pcre2_get_ovector_pointer(data.get());
@@ -102,9 +110,33 @@ class PcrePattern final : public TextPattern {
     }
   }
 
+  // Nothing in the pattern asks what stands before a match: no look-behind, no \b, no anchor, no
+  // empty match, which does not count behind another.
+  bool LooksAheadOnly() const {
+    uint32_t empty = 1;
+    if (pcre2_pattern_info(code_.get(), PCRE2_INFO_MATCHEMPTY, &empty) != 0 || empty != 0) {
+      return false;
+    }
+    uint32_t behind = 1;
+    if (pcre2_pattern_info(code_.get(), PCRE2_INFO_MAXLOOKBEHIND, &behind) != 0 || behind != 0) {
+      return false;
+    }
+    for (size_t at = source_.find('^'); at != std::string::npos; at = source_.find('^', at + 1)) {
+      if (at == 0 || source_[at - 1] != '[') return false;
+    }
+    for (const char* anchor : {"\\A", "\\G", "\\K"}) {
+      if (source_.find(anchor) != std::string::npos) return false;
+    }
+    return true;
+  }
+
   std::string source_;
   std::optional<ClassRegex> kinds_;
   std::unique_ptr<pcre2_code, FreeCode> code_;
+  // Limits; matching only reads it.
+  const std::unique_ptr<pcre2_match_context, FreeMatchContext> context_{
+      pcre2_match_context_create(nullptr)};
+  bool looks_ahead_only_;
 };
 
 }  // namespace
@@ -142,7 +174,7 @@ absl::StatusOr<std::unique_ptr<const TextPattern>> CompilePcre(std::string_view 
         absl::StrCat("pattern \"", AbslView(source), "\": ", message));
   }
   // Without JIT the interpreter runs; slower, the same matches.
-  static_cast<void>(pcre2_jit_compile(code.get(), PCRE2_JIT_COMPLETE));
+  static_cast<void>(pcre2_jit_compile(code.get(), PCRE2_JIT_COMPLETE | PCRE2_JIT_PARTIAL_HARD));
   return std::unique_ptr<const TextPattern>(
       std::make_unique<PcrePattern>(std::string(source), std::move(kinds), std::move(code)));
 }

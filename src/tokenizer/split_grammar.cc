@@ -168,6 +168,27 @@ bool SplitGrammar::CanCut(std::string_view text, size_t pos) const {
   return shape_.newline_pieces && (before[0] & kSplitNewline) != 0;
 }
 
+size_t SplitGrammar::SplitPoint(std::string_view text) const {
+  constexpr uint8_t kInWord = kSplitLetter | kSplitMark;
+  constexpr size_t kLongestContraction = 4;
+  size_t point = 0;
+  uint8_t before = 0;
+  for (size_t pos = 0; pos + kLongestContraction < text.size();) {
+    if (pos > 0) {
+      const Char at = At(text, pos);
+      const bool decided = (at.bits & kSplitSpace) != 0 ? (before & kSplitSpace) == 0
+                                                        : ((at.bits ^ before) & kInWord) != 0;
+      if (decided && CanCut(text, pos)) point = pos;
+    }
+    const size_t end = NextPiece(text, pos);
+    size_t last = end - 1;
+    while (last > pos && end - last < 4 && IsUtf8Continuation(text[last])) --last;
+    before = At(text, last).bits;
+    pos = end;
+  }
+  return point;
+}
+
 #define PENSTOCK_O200K_WORDS(contraction)                                                       \
   R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+)" contraction \
   R"(|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*)" contraction

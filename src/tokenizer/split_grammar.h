@@ -56,6 +56,10 @@ class SplitGrammar {
   // Not in "a 4" before the 4: alone, the two spaces are one piece.
   // REQUIRES: 0 < pos < text.size().
   bool CanCut(std::string_view text, size_t pos) const;
+  // The last piece boundary strictly inside `text` that stays one whatever follows, and at which
+  // the text may be cut; 0: none. Where words end or begin: in the middle of a run of letters a
+  // boundary may move as more of them arrive. REQUIRES: `text` begins at a piece boundary. O(text).
+  size_t SplitPoint(std::string_view text) const;
   std::string_view name() const { return shape_.name; }
 
  private:

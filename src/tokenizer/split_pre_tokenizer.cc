@@ -109,6 +109,15 @@ class SplitPreTokenizer final : public PreTokenizer {
     }
     run->pieces = std::move(pieces);
   }
+  size_t SplitPoint(std::string_view text) const override {
+    std::vector<Piece> matches;
+    pattern_->FindDecided(text, &matches);
+    for (size_t i = matches.size(); i-- > 0;) {
+      const size_t point = PointAt(matches, i, text.size());
+      if (point > 0) return point;
+    }
+    return 0;
+  }
   void Describe(std::string* out) const override {
     out->append("split;");
     DescribeNumber(static_cast<int64_t>(behavior_), out);
@@ -117,6 +126,27 @@ class SplitPreTokenizer final : public PreTokenizer {
   }
 
  private:
+  // A boundary at match i, or 0. At both its ends there is one, but for those that a behaviour
+  // removes; what becomes of the last match may depend on what follows.
+  size_t PointAt(const std::vector<Piece>& matches, size_t i, size_t size) const {
+    const Piece match = matches[i];
+    const bool gap_before = match.begin > (i == 0 ? 0 : matches[i - 1].end);
+    const bool gap_after = i + 1 < matches.size() && matches[i + 1].begin > match.end;
+    switch (behavior_) {
+      case SplitBehavior::kRemoved:
+      case SplitBehavior::kIsolated:
+        if (match.end < size) return match.end;
+        return match.begin;
+      case SplitBehavior::kMergedWithPrevious:
+        return gap_after && !invert_ ? match.end : 0;
+      case SplitBehavior::kMergedWithNext:
+        return gap_before && !invert_ ? match.begin : 0;
+      case SplitBehavior::kContiguous:
+        return gap_before ? match.begin : gap_after ? match.end : 0;
+    }
+    return 0;
+  }
+
   std::unique_ptr<const TextPattern> pattern_;
   SplitBehavior behavior_;
   bool invert_;
@@ -143,6 +173,7 @@ class GrammarPreTokenizer final : public PreTokenizer {
   bool IsStableBoundary(std::string_view text, size_t pos) const override {
     return grammar_->CanCut(text, pos);
   }
+  size_t SplitPoint(std::string_view text) const override { return grammar_->SplitPoint(text); }
   void Describe(std::string* out) const override {
     out->append("grammar;");
     DescribeString(grammar_->name(), out);
@@ -162,6 +193,15 @@ class PreTokenizerSequence final : public PreTokenizer {
   }
   bool rewrites() const override {
     return std::any_of(stages_.begin(), stages_.end(), [](const auto& s) { return s->rewrites(); });
+  }
+  // Every later stage keeps the boundaries of the first.
+  size_t SplitPoint(std::string_view text) const override {
+    return stages_[0]->only_rewrites() ? 0 : stages_[0]->SplitPoint(text);
+  }
+  std::vector<const PreTokenizer*> Stages() const override {
+    std::vector<const PreTokenizer*> stages;
+    for (const auto& stage : stages_) stages.push_back(stage.get());
+    return stages;
   }
   void Describe(std::string* out) const override {
     out->append("sequence;");

@@ -17,6 +17,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +33,9 @@ struct RunContext {
   bool ends_text = false;        // it ends the text
   bool allow_control = false;    // the whole run lies in one trusted segment
   bool reference_plain = false;  // EncodeOptions::added_tokens is kReferencePlain
+  // A part of a run, cut at a split point (below): text of the same run precedes, or follows.
+  bool continued = false;
+  bool continues = false;
 };
 
 class Normalizer {
@@ -42,6 +46,18 @@ class Normalizer {
   // stands around. Used for safe cuts; false is always correct. `pos` is on a code point boundary,
   // strictly inside.
   virtual bool IsStableBoundary(std::string_view /*text*/, size_t /*pos*/) const { return false; }
+  // True if normalizing text[0, pos) and text[pos, …) as parts of one run (RunContext::continues,
+  // continued) gives what normalizing the whole gives, whatever follows `text`. Weaker than a
+  // stable boundary: the stage is told that it is a part. false is always correct. `text` begins at
+  // the begin of a run or at a split point; `pos` is on a code point boundary, strictly inside.
+  virtual bool CanSplit(std::string_view text, size_t pos) const {
+    return IsStableBoundary(text, pos);
+  }
+  // The last such position that is cheap to find; 0: none known. This one tries CanSplit() at the
+  // last few hundred characters.
+  virtual size_t SplitPoint(std::string_view text) const;
+  // The stages of a sequence, which is split stage by stage; empty for all others.
+  virtual std::vector<const Normalizer*> Stages() const { return {}; }
   // Everything that can change an id, in a canonical form, for the fingerprint.
   virtual void Describe(std::string* out) const = 0;
 };
@@ -69,6 +85,14 @@ class PreTokenizer {
   // True if a piece boundary at `pos` of the run's text stays one, and the pieces on both sides
   // stay as they are, when the text is cut there. Used for safe cuts; false is always correct.
   virtual bool IsStableBoundary(std::string_view /*text*/, size_t /*pos*/) const { return false; }
+  // True if it cuts nothing and can be given the run in parts, cut between any two characters.
+  virtual bool only_rewrites() const { return false; }
+  // A position strictly inside `text` where a piece begins and both sides split as they do together
+  // (as parts of one run), whatever follows `text`: the last that is cheap to find; 0: none known.
+  // `text` begins at the begin of a run or at such a position. O(text).
+  virtual size_t SplitPoint(std::string_view /*text*/) const { return 0; }
+  // The stages of a sequence; empty for all others.
+  virtual std::vector<const PreTokenizer*> Stages() const { return {}; }
   virtual void Describe(std::string* out) const = 0;
 };
 
@@ -79,17 +103,35 @@ struct PieceToken {
   uint32_t end;
 };
 
+// Encodes one piece part by part. Thread-compatible: const calls may run concurrently, others need
+// external synchronization.
+class PieceStream {
+ public:
+  virtual ~PieceStream() = default;
+  // Appends the tokens of the begin of `text` that nothing after `text` can change, all of them if
+  // `last`, and returns how many bytes those stand for. `text` begins where the last call stopped
+  // (positions of tokens count from there).
+  virtual size_t Encode(std::string_view text, bool last, std::vector<PieceToken>* out) = 0;
+};
+
 class Model {
  public:
   virtual ~Model() = default;
   // Appends the tokens of one piece. Unless `allow_control`, ids for which Vocabulary::IsControl()
-  // must not come out: treat them as absent from the vocabulary. O(n log n) or better in the length
+  // must not come out, but for the unk of the model: they are as if absent. O(n log n) or better in the length
   // of the piece, no recursion.
   virtual void Encode(std::string_view piece, bool allow_control,
                       std::vector<PieceToken>* out) const = 0;
   // The token, if any, that the reference spells as the text it stands for; trimming of offsets
   // looks at spellings.
   virtual TokenId verbatim_token() const { return -1; }
+  // A position strictly inside `piece` that no token reaches across and that separates two pieces
+  // encoded alone, whatever follows `piece` (at least another byte): the last that is cheap to
+  // find; 0: none known.
+  virtual size_t SplitPoint(std::string_view /*piece*/) const { return 0; }
+  // A piece that arrives in parts, for models whose tokens depend on all text before; null: those
+  // that have SplitPoint(), or nothing. For one piece; borrows the model.
+  virtual std::unique_ptr<PieceStream> NewStream(bool /*allow_control*/) const { return nullptr; }
   virtual void Describe(std::string* out) const = 0;
 };
 

@@ -21,6 +21,12 @@ class LiteralPattern final : public TextPattern {
       matches->push_back({static_cast<uint32_t>(at), static_cast<uint32_t>(at + literal_.size())});
     }
   }
+  void FindDecided(std::string_view text, std::vector<Piece>* matches) const override {
+    if (!literal_.empty()) FindAll(text, matches);
+  }
+  std::optional<size_t> longest() const override {
+    return literal_.empty() ? std::nullopt : std::optional<size_t>(literal_.size());
+  }
   void Describe(std::string* out) const override {
     out->append("literal;");
     DescribeString(literal_, out);
@@ -51,6 +57,10 @@ class CharPattern final : public TextPattern {
       pos += c.size;
     }
   }
+  void FindDecided(std::string_view text, std::vector<Piece>* matches) const override {
+    FindAll(text, matches);
+  }
+  std::optional<size_t> longest() const override { return 4; }
   void Describe(std::string* out) const override {
     out->append("chars;");
     DescribeString(name_, out);

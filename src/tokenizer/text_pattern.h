@@ -14,6 +14,7 @@
 #define PENSTOCK_SRC_TOKENIZER_TEXT_PATTERN_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,11 @@ class TextPattern {
   virtual ~TextPattern() = default;
   // Appends the matches.
   virtual void FindAll(std::string_view text, std::vector<Piece>* matches) const = 0;
+  // Appends those of the first matches that stay whatever follows `text`, if the search could begin
+  // anew at the begin and end of each of them; none where that is not known.
+  virtual void FindDecided(std::string_view /*text*/, std::vector<Piece>* /*matches*/) const {}
+  // No match is longer than this many bytes; none: not known.
+  virtual std::optional<size_t> longest() const { return std::nullopt; }
   virtual void Describe(std::string* out) const = 0;
 };
 

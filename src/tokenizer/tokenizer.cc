@@ -6,9 +6,12 @@
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "penstock/base/status_macros.h"
+#include "tokenizer/engine.h"
 
 namespace penstock {
 namespace {
+
+constexpr size_t kWindow = size_t{64} << 10;  // bytes that EncodeTo() takes at a time
 
 absl::Status CheckInput(absl::Span<const Segment> segments, const EncodeOptions& options) {
   if (!options.max_input_bytes.has_value()) return absl::OkStatus();
@@ -61,6 +64,16 @@ std::vector<TokenId> Tokenizer::EncodeIds(std::string_view plain_text) const {
       DoEncode(absl::MakeConstSpan(&segment, 1), nullptr, EncodeOptions(), &encoding);
   PENSTOCK_CHECK(status.ok());
   return std::move(encoding.ids);
+}
+
+absl::Status Tokenizer::EncodeTo(
+    std::string_view plain_text,
+    absl::AnyInvocable<absl::Status(absl::Span<const TokenId>)> sink) const {
+  if (engine() == nullptr) {
+    const std::vector<TokenId> ids = EncodeIds(plain_text);
+    return ids.empty() ? absl::OkStatus() : sink(ids);
+  }
+  return engine()->EncodeTo(plain_text, &sink, kWindow);
 }
 
 std::string Tokenizer::Decode(absl::Span<const TokenId> ids, const DecodeOptions& options) const {

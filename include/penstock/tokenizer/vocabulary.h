@@ -65,7 +65,7 @@ class PENSTOCK_EXPORT Vocabulary {
   // The added token with this id, or null.
   const AddedToken* FindAdded(TokenId id) const ABSL_ATTRIBUTE_LIFETIME_BOUND;
   bool IsSpecial(TokenId id) const;
-  // True for ids that untrusted text can never produce.
+  // Of class kControl: untrusted text never produces it, but a model gives its unk for the unknown.
   bool IsControl(TokenId id) const;
 
   const SpecialIds& special() const ABSL_ATTRIBUTE_LIFETIME_BOUND;

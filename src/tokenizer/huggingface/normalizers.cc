@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tokenizer/huggingface/normalizers.h"
 
+#include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -120,7 +122,7 @@ class LowercaseNormalizer final : public Normalizer {
 class StripNormalizer final : public Normalizer {
  public:
   StripNormalizer(bool left, bool right) : left_(left), right_(right) {}
-  void Normalize(const RunContext&, AlignedText* text) const override {
+  void Normalize(const RunContext& context, AlignedText* text) const override {
     const std::string_view from = text->text();
     size_t begin = 0;
     size_t end = 0;  // of the last character that is not white space
@@ -135,8 +137,8 @@ class StripNormalizer final : public Normalizer {
         end = pos;
       }
     }
-    if (!left_) begin = 0;
-    if (!right_) end = from.size();
+    if (!left_ || context.continued) begin = 0;
+    if (!right_ || context.continues) end = from.size();
     if (end < begin) end = begin;
     if (begin == 0 && end == from.size()) return;
     Rewriter w(*text);
@@ -144,6 +146,11 @@ class StripNormalizer final : public Normalizer {
     w.Keep(end - begin);
     w.Skip(from.size() - end);
     w.Finish(text);
+  }
+  // Between two characters that are no white space: neither side strips anything there.
+  bool CanSplit(std::string_view text, size_t pos) const override {
+    const auto solid = [](char c) { return c > ' ' && c < 0x7F; };
+    return solid(text[pos - 1]) && solid(text[pos]);
   }
   void Describe(std::string* out) const override {
     out->append("strip;");
@@ -180,6 +187,22 @@ class ReplaceNormalizer final : public Normalizer {
     w.Keep(text->text().size() - w.position());
     w.Finish(text);
   }
+  size_t SplitPoint(std::string_view text) const override {
+    std::vector<Piece> matches;
+    pattern_->FindDecided(text, &matches);
+    const std::optional<size_t> longest = pattern_->longest();
+    if (!longest.has_value()) {
+      const size_t end = matches.empty() ? 0 : matches.back().end;
+      return end < text.size() ? end : 0;
+    }
+    // Anywhere, but inside a match or where one may still begin.
+    size_t point = text.size() - std::min(text.size(), *longest);
+    while (point > 0 && IsUtf8Continuation(text[point])) --point;
+    for (auto m = matches.rbegin(); m != matches.rend() && m->end > point; ++m) {
+      if (m->begin < point) point = m->begin;
+    }
+    return point;
+  }
   void Describe(std::string* out) const override {
     out->append("replace;");
     pattern_->Describe(out);
@@ -194,14 +217,15 @@ class ReplaceNormalizer final : public Normalizer {
 class PrependNormalizer final : public Normalizer {
  public:
   explicit PrependNormalizer(std::string prefix) : prefix_(std::move(prefix)) {}
-  void Normalize(const RunContext&, AlignedText* text) const override {
+  void Normalize(const RunContext& context, AlignedText* text) const override {
     const size_t size = text->text().size();
-    if (size == 0) return;
+    if (size == 0 || context.continued) return;
     Rewriter w(*text);
     w.Insert(prefix_, w.AlignmentAt(0));
     w.Keep(size);
     w.Finish(text);
   }
+  bool CanSplit(std::string_view, size_t) const override { return true; }
   void Describe(std::string* out) const override {
     out->append("prepend;");
     DescribeString(prefix_, out);
@@ -250,6 +274,16 @@ class BertNormalizer final : public Normalizer {
       RemoveChars(text, IsHuggingFaceBertAccent);
     }
     if (flags_.lowercase) LowercaseText(text);
+  }
+  // In front of a character that stays and that no mark or letter before it joins.
+  bool CanSplit(std::string_view text, size_t pos) const override {
+    const DecodedChar c = DecodeUtf8(text, pos);
+    if (!c.valid || c.code_point == 0 || c.code_point == 0xFFFD ||
+        IsHuggingFaceControl(c.code_point)) {
+      return false;
+    }
+    return IsNormalizationBoundary(text, pos,
+                                   {NormalizationForm::kNfd, NormalizationVersion::kHuggingFace});
   }
   void Describe(std::string* out) const override {
     out->append("bert;");
@@ -306,6 +340,11 @@ class NormalizerSequence final : public Normalizer {
       : stages_(std::move(stages)) {}
   void Normalize(const RunContext& context, AlignedText* text) const override {
     for (const auto& stage : stages_) stage->Normalize(context, text);
+  }
+  std::vector<const Normalizer*> Stages() const override {
+    std::vector<const Normalizer*> stages;
+    for (const auto& stage : stages_) stages.push_back(stage.get());
+    return stages;
   }
   void Describe(std::string* out) const override {
     out->append("sequence;");

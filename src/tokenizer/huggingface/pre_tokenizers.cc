@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tokenizer/huggingface/pre_tokenizers.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -57,13 +58,15 @@ class ByteCharsPreTokenizer final : public PreTokenizer {
     });
   }
   bool rewrites() const override { return true; }
+  bool only_rewrites() const override { return true; }
   void Describe(std::string* out) const override { out->append("byte-chars;"); }
 };
 
 // ByteLevel's add_prefix_space: every piece begins with a space.
 class PrefixSpacePreTokenizer final : public PreTokenizer {
  public:
-  void Split(const RunContext&, PreTokenizedRun* run) const override {
+  void Split(const RunContext& context, PreTokenizedRun* run) const override {
+    if (context.continued) return;
     const std::string_view from = run->text.text();
     bool any = false;
     for (const Piece& piece : run->pieces) any |= from[piece.begin] != ' ';
@@ -74,6 +77,7 @@ class PrefixSpacePreTokenizer final : public PreTokenizer {
     });
   }
   bool rewrites() const override { return true; }
+  bool only_rewrites() const override { return true; }
   void Describe(std::string* out) const override { out->append("prefix-space;"); }
 };
 
@@ -95,7 +99,7 @@ class MetaspacePreTokenizer final : public PreTokenizer {
     for (const Piece& piece : run->pieces) {
       const std::string_view text = from.substr(piece.begin, piece.end - piece.begin);
       const bool has = text[0] == ' ' || text.compare(0, replacement_.size(), replacement_) == 0;
-      prefix.push_back(!has && WantsPrefix(context, *run, piece));
+      prefix.push_back(!has && !context.continued && WantsPrefix(context, *run, piece));
     }
     size_t index = 0;
     RewritePieces(run, [this, from, &prefix, &index](Rewriter* w, Piece piece) {
@@ -110,6 +114,16 @@ class MetaspacePreTokenizer final : public PreTokenizer {
     if (split_) splitter_->Split(context, run);
   }
   bool rewrites() const override { return true; }
+  bool only_rewrites() const override { return !split_; }
+  // In front of a space: the right side needs no prefix.
+  size_t SplitPoint(std::string_view text) const override {
+    const size_t space = text.rfind(' ');
+    const size_t replacement = text.rfind(replacement_);
+    if (space == std::string_view::npos) {
+      return replacement == std::string_view::npos ? 0 : replacement;
+    }
+    return replacement == std::string_view::npos ? space : std::max(space, replacement);
+  }
   void Describe(std::string* out) const override {
     out->append("metaspace;");
     DescribeString(replacement_, out);
@@ -152,6 +166,15 @@ class FixedLengthPreTokenizer final : public PreTokenizer {
     }
     run->pieces = std::move(pieces);
   }
+  size_t SplitPoint(std::string_view text) const override {
+    size_t point = 0;
+    size_t chars = 0;
+    for (size_t pos = 0; pos < text.size(); ++chars) {
+      if (chars % length_ == 0) point = pos;
+      pos += DecodeUtf8(text, pos).size;
+    }
+    return point;
+  }
   void Describe(std::string* out) const override {
     out->append("fixed-length;");
     DescribeNumber(static_cast<int64_t>(length_), out);
@@ -192,6 +215,18 @@ class UnicodeScriptsPreTokenizer final : public PreTokenizer {
     }
     run->pieces = std::move(pieces);
   }
+  size_t SplitPoint(std::string_view text) const override {
+    size_t point = 0;
+    Script last = kAny;
+    for (size_t pos = 0; pos < text.size();) {
+      const DecodedChar c = DecodeUtf8(text, pos);
+      const Script script = FixedScript(c.code_point);
+      if (pos > 0 && script != kAny && last != kAny && script != last) point = pos;
+      last = script;
+      pos += c.size;
+    }
+    return point;
+  }
   void Describe(std::string* out) const override { out->append("unicode-scripts;"); }
 
  private:
@@ -230,6 +265,15 @@ class WhitespacePreTokenizer final : public PreTokenizer {
     }
     run->pieces = std::move(pieces);
   }
+  size_t SplitPoint(std::string_view text) const override {
+    size_t point = 0;
+    for (size_t pos = 0; pos < text.size();) {
+      const DecodedChar c = DecodeUtf8(text, pos);
+      if (IsWhiteSpace(c.code_point)) point = pos;
+      pos += c.size;
+    }
+    return point;
+  }
   void Describe(std::string* out) const override { out->append("whitespace;"); }
 };
 
@@ -241,6 +285,7 @@ class CharDelimiterPreTokenizer final : public PreTokenizer {
   void Split(const RunContext& context, PreTokenizedRun* run) const override {
     splitter_->Split(context, run);
   }
+  size_t SplitPoint(std::string_view text) const override { return splitter_->SplitPoint(text); }
   void Describe(std::string* out) const override { splitter_->Describe(out); }
 
  private:

@@ -80,6 +80,20 @@ class PrecompiledNormalizer final : public Normalizer {
     }
     if (modified) Apply(changes, text);
   }
+  // Between two graphemes: those of ASCII end after each character but CR LF; else they are counted
+  // from the begin, and the begin of the last one stays whatever follows.
+  size_t SplitPoint(std::string_view text) const override {
+    constexpr size_t kLook = 1024;
+    for (size_t pos = text.size() - 1; pos > 0 && pos + kLook > text.size(); --pos) {
+      const bool ascii = ((text[pos - 1] | text[pos]) & 0x80) == 0;
+      if (ascii && !(text[pos - 1] == '\r' && text[pos] == '\n')) return pos;
+    }
+    size_t last = 0;
+    for (GraphemeIterator it(text); it.Next();) {
+      last = static_cast<size_t>(it.segment().data() - text.data());
+    }
+    return last;
+  }
   void Describe(std::string* out) const override {
     out->append("precompiled;");
     DescribeString(blob_, out);

@@ -347,6 +347,24 @@ void BpeModel::Encode(std::string_view text, bool allow_control,
   BpeMerger(*this, text.substr(begin), mode).Encode(&writer);
 }
 
+size_t BpeModel::SplitPoint(std::string_view text) const {
+  size_t pos = text.size();
+  while (!whole_text_ && pos > 0) {
+    const size_t right = pos - 1;
+    pos = right;
+    while (pos > 0 && right - pos < 3 && (text[pos] & '\xC0') == '\x80') --pos;
+    if (pos == 0) break;
+    size_t left = pos - 1;
+    while (left > 0 && pos - left < 4 && (text[left] & '\xC0') == '\x80') --left;
+    if (!CutsBetween(CharPairs::CharAt(text.substr(0, pos), left), CharPairs::CharAt(text, pos))) {
+      continue;
+    }
+    const TokenId id = table_->trie().Find(text.substr(left, pos - left));
+    if (table_->byte_fallback() || (id >= 0 && table_->type(id) == PieceType::kNormal)) return pos;
+  }
+  return 0;
+}
+
 void BpeModel::Describe(std::string* out) const {
   out->append("sentencepiece.bpe");
   table_->Describe(out);

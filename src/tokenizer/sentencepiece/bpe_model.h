@@ -48,6 +48,9 @@ class BpeModel : public Model {
 
   void Encode(std::string_view text, bool allow_control,
               std::vector<PieceToken>* out) const override;
+  // Where no piece reaches across and the character on the left is a piece of its own, so that no
+  // unknown token ends there that another could join.
+  size_t SplitPoint(std::string_view text) const override;
   void Describe(std::string* out) const override;
 
   // May a text be cut between these two characters (CharPairs::CharAt)?

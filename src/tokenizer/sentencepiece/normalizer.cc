@@ -178,6 +178,23 @@ bool SentencePieceNormalizer::IsStableBoundary(std::string_view text, size_t pos
   return PlainLength(text.substr(pos + 1)) > 0 || (right < 128 && plain_before_ascii_[right]);
 }
 
+bool SentencePieceNormalizer::CanSplit(std::string_view text, size_t pos) const {
+  const size_t reach = std::max({charsmap_.longest_key(), user_pieces_.longest(), size_t{4}});
+  if (text.size() - pos < reach || StraddledAt(text, pos)) return false;
+  if (!remove_extra_whitespaces_) return true;
+  // No space on either side that the other one would see.
+  size_t left = pos - 1;
+  while (left > 0 && pos - left < 4 && (text[left] & '\xC0') == '\x80') --left;
+  if (left > 0 && StraddledAt(text, left)) return false;
+  const Unit before = NextUnit(text.substr(left), UserPieceMode::kAll);
+  const Unit after = NextUnit(text.substr(pos), UserPieceMode::kAll);
+  const size_t symbol = before.text.rfind(kSpaceSymbol);
+  const bool ends_with_symbol =
+      symbol != std::string_view::npos && symbol + kSpaceSymbol.size() == before.text.size();
+  return left + before.length == pos && !before.text.empty() && before.text.back() != ' ' &&
+         !ends_with_symbol && !after.text.empty() && after.text[0] != ' ';
+}
+
 std::string SentencePieceNormalizer::NormalizeToString(std::string_view input,
                                                        UserPieceMode mode) const {
   std::string out;

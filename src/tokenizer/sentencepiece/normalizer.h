@@ -46,7 +46,11 @@ class SentencePieceNormalizer {
   // every piece of white space and dummy prefix included. False is always correct. O(longest key).
   // REQUIRES: 0 < pos < text.size().
   bool IsStableBoundary(std::string_view text, size_t pos) const;
+  // The same for two parts of one run, of which the right one gets no dummy prefix and the left one
+  // no dummy suffix, whatever follows `text`.
+  bool CanSplit(std::string_view text, size_t pos) const;
 
+  bool suffix() const { return whitespace_as_suffix_; }  // the dummy stands behind the text
   std::string_view space() const { return escape_whitespaces_ ? kSpaceSymbol : " "; }
 
  private:

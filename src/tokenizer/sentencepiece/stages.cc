@@ -40,8 +40,10 @@ class RewriterSink : public NormalizedSink {
 void NormalizerStage::Normalize(const RunContext& context, AlignedText* text) const {
   const bool all = context.allow_control || context.reference_plain;
   RewriterSink sink(text);
+  const bool part = normalizer_->suffix() ? context.continues : context.continued;
   normalizer_->Normalize(text->text(), all ? UserPieceMode::kAll : UserPieceMode::kContentOnly,
-                         dummy_prefix_ == DummyPrefix::kEveryRun || context.begin == 0, &sink);
+                         !part && (dummy_prefix_ == DummyPrefix::kEveryRun || context.begin == 0),
+                         &sink);
   sink.Finish();
 }
 

@@ -41,6 +41,9 @@ class NormalizerStage : public Normalizer {
 
   void Normalize(const RunContext& context, AlignedText* text) const override;
   bool IsStableBoundary(std::string_view text, size_t pos) const override;
+  bool CanSplit(std::string_view text, size_t pos) const override {
+    return normalizer_->CanSplit(text, pos);
+  }
   void Describe(std::string* out) const override { out->append(description_); }
 
  private:
@@ -61,6 +64,7 @@ class WordBoundaries : public PreTokenizer {
 
   void Split(const RunContext& context, PreTokenizedRun* run) const override;
   bool IsStableBoundary(std::string_view text, size_t pos) const override;
+  size_t SplitPoint(std::string_view text) const override { return model_->SplitPoint(text); }
   void Describe(std::string*) const override {}
 
  private:
@@ -78,6 +82,7 @@ class SharedModel : public Model {
               std::vector<PieceToken>* out) const override {
     model_->Encode(piece, allow_control, out);
   }
+  size_t SplitPoint(std::string_view piece) const override { return model_->SplitPoint(piece); }
   void Describe(std::string* out) const override { model_->Describe(out); }
 
  private:

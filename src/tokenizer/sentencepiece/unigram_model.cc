@@ -45,8 +45,8 @@ class UnigramLattice {
         allow_control_(allow_control),
         writer_(table_, text, out) {}
 
-  void Encode() {
-    best_.assign(1, Node());
+  void Encode(float score = 0) {
+    best_.assign(1, Node{score, PieceTable::kNone, kNowhere});
     size_t at = 0;
     while (at < text_.size()) {
       if (at == frontier_ && at - base_ >= kFlushBytes) Flush(at);
@@ -54,6 +54,22 @@ class UnigramLattice {
       at += Extend(at);
     }
     Flush(text_.size());
+  }
+
+  // The begin of `text` that no text behind it can change, from sums that begin with *score.
+  // Returns its length, and in *score the sum there. Stops at known tokens: unknown ones may go on.
+  size_t EncodeDecided(float* score) {
+    best_.assign(1, Node{*score, PieceTable::kNone, kNowhere});
+    for (size_t at = 0; at + model_.longest_ < text_.size();) {
+      if (at == frontier_ && at > base_ &&
+          (table_.byte_fallback() || Known(best_[at - base_].id))) {
+        Flush(at);
+      }
+      KeepScoresSmall(at);
+      at += Extend(at);
+    }
+    *score = best_[0].score;
+    return base_;
   }
 
  private:
@@ -64,6 +80,8 @@ class UnigramLattice {
     TokenId id = PieceTable::kNone;
     size_t begin = kNowhere;  // of the last token of the path
   };
+
+  bool Known(TokenId id) const { return id != PieceTable::kNone && id != table_.unk_id(); }
 
   // Tries every piece that begins at `at`; returns the length of the character there.
   size_t Extend(size_t at) {
@@ -140,12 +158,42 @@ class UnigramLattice {
   std::vector<PieceToken> path_;
 };
 
+namespace {
+
+template <UnigramArithmetic arithmetic>
+class UnigramStream final : public PieceStream {
+ public:
+  UnigramStream(const UnigramModel& model, bool allow_control)
+      : model_(model), allow_control_(allow_control) {}
+  size_t Encode(std::string_view text, bool last, std::vector<PieceToken>* out) override {
+    UnigramLattice<arithmetic> lattice(model_, text, allow_control_, out);
+    if (!last) return lattice.EncodeDecided(&score_);
+    lattice.Encode(score_);
+    return text.size();
+  }
+
+ private:
+  const UnigramModel& model_;
+  const bool allow_control_;
+  float score_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<PieceStream> UnigramModel::NewStream(bool allow_control) const {
+  if (arithmetic_ == UnigramArithmetic::kClassic) {
+    return std::make_unique<UnigramStream<UnigramArithmetic::kClassic>>(*this, allow_control);
+  }
+  return std::make_unique<UnigramStream<UnigramArithmetic::k0_2_3>>(*this, allow_control);
+}
+
 UnigramModel::UnigramModel(std::shared_ptr<const PieceTable> table, UnigramArithmetic arithmetic)
     : table_(std::move(table)), arithmetic_(arithmetic) {
   float lowest = FLT_MAX;
   highest_score_ = FLT_MIN;
   for (size_t i = 0; i < table_->size(); ++i) {
     const TokenId id = static_cast<TokenId>(i);
+    longest_ = std::max(longest_, table_->text(id).size());
     if (table_->type(id) != PieceType::kNormal) continue;
     lowest = std::min(lowest, table_->score(id));
     highest_score_ = std::max(highest_score_, table_->score(id));

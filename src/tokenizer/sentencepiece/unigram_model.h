@@ -45,6 +45,7 @@ class UnigramModel : public Model {
 
   void Encode(std::string_view text, bool allow_control,
               std::vector<PieceToken>* out) const override;
+  std::unique_ptr<PieceStream> NewStream(bool allow_control) const override;
   void Describe(std::string* out) const override;
 
  private:
@@ -52,6 +53,7 @@ class UnigramModel : public Model {
   friend class UnigramLattice;
   std::shared_ptr<const PieceTable> table_;
   UnigramArithmetic arithmetic_;
+  size_t longest_ = 4;  // bytes of a piece or of an unknown character
   float unknown_score_;
   float highest_score_;  // of normal pieces; at least the smallest positive number
 };

@@ -30,6 +30,18 @@ void WordModel::Encode(std::string_view text, bool allow_control,
   }
 }
 
+// In front of a word, behind one that is known: unknown words become one token.
+size_t WordModel::SplitPoint(std::string_view text) const {
+  size_t end = text.rfind(kSpaceSymbol);
+  while (end != std::string_view::npos && end > 0) {
+    const size_t found = text.rfind(kSpaceSymbol, end - 1);
+    const size_t begin = found == std::string_view::npos ? 0 : found;
+    if (PieceOf(*table_, text.substr(begin, end - begin), false) >= 0) return end;
+    end = begin;
+  }
+  return 0;
+}
+
 void WordModel::Describe(std::string* out) const {
   out->append("sentencepiece.word");
   table_->Describe(out);
@@ -45,6 +57,18 @@ void CharModel::Encode(std::string_view text, bool allow_control,
     writer.Add(PieceOf(*table_, text.substr(at, length), allow_control), at, at + length);
     at += length;
   }
+}
+
+size_t CharModel::SplitPoint(std::string_view text) const {
+  size_t end = table_->user_pieces().empty() ? text.size() - 1 : 0;
+  while (end > 0) {
+    size_t begin = end - 1;
+    while (begin > 0 && end - begin < 4 && (text[begin] & '\xC0') == '\x80') --begin;
+    const bool whole = (text[end] & '\xC0') != '\x80';
+    if (whole && PieceOf(*table_, text.substr(begin, end - begin), false) >= 0) return end;
+    end = whole ? begin : end - 1;
+  }
+  return 0;
 }
 
 void CharModel::Describe(std::string* out) const {

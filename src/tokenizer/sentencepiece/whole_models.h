@@ -27,6 +27,7 @@ class WordModel : public Model {
   explicit WordModel(std::shared_ptr<const PieceTable> table) : table_(std::move(table)) {}
   void Encode(std::string_view text, bool allow_control,
               std::vector<PieceToken>* out) const override;
+  size_t SplitPoint(std::string_view text) const override;
   void Describe(std::string* out) const override;
 
  private:
@@ -38,6 +39,7 @@ class CharModel : public Model {
   explicit CharModel(std::shared_ptr<const PieceTable> table) : table_(std::move(table)) {}
   void Encode(std::string_view text, bool allow_control,
               std::vector<PieceToken>* out) const override;
+  size_t SplitPoint(std::string_view text) const override;
   void Describe(std::string* out) const override;
 
  private:
