@@ -6,7 +6,7 @@
 //                                                              count, ids in parts, load
 //   sh bench/run.sh tokenizer_bench words [FILE…]              one word of 1 MiB: letters, runs
 //   sh bench/run.sh tokenizer_bench batch [FILE…]              batches over threads
-//   sh bench/run.sh tokenizer_bench cache [FILE…]              CachedTokenizer: hit and miss, and the
+//   sh bench/run.sh tokenizer_bench cache [FILE…]              CachedTokenizer: hit, miss, and the
 //                                                              published ratios beside ours
 //   sh bench/run.sh tokenizer_bench huge MIB [FILE…]           a text of so many MiB through
 //                                                              EncodeTo: memory beside the text

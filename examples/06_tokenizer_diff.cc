@@ -3,7 +3,7 @@
 // Do two tokenizer files encode alike? If not: the first byte where a text's tokens part, and both
 // segmentations around it.
 //
-//   06_tokenizer_diff A[,ENCODING] B[,ENCODING] [TEXT-FILE]       (text from standard input without)
+//   06_tokenizer_diff A[,ENCODING] B[,ENCODING] [TEXT-FILE]       (or text from standard input)
 //
 // Exit status: 0 the same ids, 1 different ones, 2 a file that cannot be read.
 #include <algorithm>

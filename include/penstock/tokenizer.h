@@ -69,7 +69,7 @@ class PENSTOCK_EXPORT Tokenizer {
   std::vector<TokenId> EncodeIds(std::string_view plain_text) const;
 
   // The same ids, in order, handed to `sink` some thousands at a time: for texts of gigabytes. With
-  // the built-in engines the memory beside the text is a few windows (64 KiB), but where no place is
+  // the built-in engines memory beside the text is a few windows (64 KiB), but where no place is
   // known at which the text can be parted: a pre-token without end, or the components that the
   // module's README lists. Returns the sink's first error and does not call it again.
   //   t->EncodeTo(book, [&](absl::Span<const TokenId> ids) { return file.Append(ids); });

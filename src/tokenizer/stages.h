@@ -118,8 +118,8 @@ class Model {
  public:
   virtual ~Model() = default;
   // Appends the tokens of one piece. Unless `allow_control`, ids for which Vocabulary::IsControl()
-  // must not come out, but for the unk of the model: they are as if absent. O(n log n) or better in the length
-  // of the piece, no recursion.
+  // must not come out, but for the unk of the model: they are as if absent. O(n log n) or better in
+  // the length of the piece, no recursion.
   virtual void Encode(std::string_view piece, bool allow_control,
                       std::vector<PieceToken>* out) const = 0;
   // The token, if any, that the reference spells as the text it stands for; trimming of offsets
