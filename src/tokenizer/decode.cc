@@ -58,7 +58,10 @@ size_t Back(std::string_view text, size_t end, size_t chars, size_t limit) {
 }
 
 ByteRange Trim(std::string_view text, Spaces spaces, ByteRange offsets) {
-  offsets.begin = Forward(text, offsets.begin, spaces.leading, offsets.end);
+  size_t limit = offsets.end;  // of whole characters
+  while (limit < text.size() && IsUtf8Continuation(text[limit])) ++limit;
+  offsets.begin = Forward(text, offsets.begin, spaces.leading, limit);
+  offsets.end = std::max(offsets.begin, offsets.end);
   offsets.end = Back(text, offsets.end, spaces.trailing, offsets.begin);
   return offsets;
 }
@@ -125,8 +128,8 @@ std::string DecodeTokens(const EngineParts& parts, absl::Span<const TokenId> ids
 }
 
 void TrimOffsets(const EngineParts& parts, std::string_view text, bool truncated, TokenRun* run) {
-  const bool keeps = parts.post_processor.trim_keeps_prefix_space;
-  if (keeps && truncated) run->offsets_if_first = run->offsets;
+  const std::vector<bool>& trims = parts.post_processor.trims;
+  if (truncated) run->offsets_if_first = run->offsets;
   size_t matched = 0;
   for (size_t i = 0; i < run->ids.size(); ++i) {
     const TokenId id = run->ids[i];
@@ -135,14 +138,16 @@ void TrimOffsets(const EngineParts& parts, std::string_view text, bool truncated
     if (matched < run->matched.size() && run->matched[matched].first == i) {
       token = run->matched[matched++].second;
     }
-    ByteRange& offsets = run->offsets[i];
-    Spaces spaces = CountSpaces(token, !added && parts.byte_level_vocabulary);
-    // The space that add_prefix_space put there stands for no byte of the text.
-    Spaces as_first = spaces;
-    if (keeps && spaces.leading == 1) as_first.leading = 0;
-    if (i == 0 || offsets.begin == 0) spaces = as_first;
-    if (!run->offsets_if_first.empty()) run->offsets_if_first[i] = Trim(text, as_first, offsets);
-    offsets = Trim(text, spaces, offsets);
+    const Spaces spaces = CountSpaces(token, !added && parts.byte_level_vocabulary);
+    if (spaces.leading + spaces.trailing == 0) continue;
+    for (const bool keeps : trims) {
+      // The space that add_prefix_space put there stands for no byte of the text.
+      Spaces first = spaces;
+      if (keeps && spaces.leading == 1) first.leading = 0;
+      ByteRange& offsets = run->offsets[i];
+      offsets = Trim(text, i == 0 || offsets.begin == 0 ? first : spaces, offsets);
+      if (truncated) run->offsets_if_first[i] = Trim(text, first, run->offsets_if_first[i]);
+    }
   }
 }
 

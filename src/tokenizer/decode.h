@@ -26,7 +26,7 @@ void CleanUpSpaces(std::string* text, bool do_not);
 void ReplaceAll(std::string_view from, std::string_view to, std::string* text);
 
 // Leaves leading and trailing white space of tokens out of their offsets
-// (PostProcessor::trim_offsets). `truncated`: other tokens than the first may become first.
+// (PostProcessor::trims). `truncated`: other tokens than the first may become first.
 void TrimOffsets(const EngineParts& parts, std::string_view text, bool truncated, TokenRun* run);
 
 }  // namespace penstock::internal

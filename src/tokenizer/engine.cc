@@ -157,7 +157,7 @@ void TextEncoder::Token(const AddedToken& token, ByteRange range, std::string_vi
                            (!token.normalized || t_.parts_.normalizer == nullptr);
   if (independent) Cut(range.begin);
   if (offsets_) {
-    if (t_.parts_.post_processor.trim_offsets) out_->matched.emplace_back(out_->ids.size(), as);
+    if (!t_.parts_.post_processor.trims.empty()) out_->matched.emplace_back(out_->ids.size(), as);
     out_->offsets.push_back(range);
   }
   out_->ids.push_back(token.id);
@@ -265,7 +265,7 @@ void TextEncoder::Emit(const PreTokenizedRun& run, const Piece& piece, bool allo
   for (const PieceToken& token : tokens_) out_->ids.push_back(token.id);
   if (!offsets_) return;
   const TokenId verbatim =
-      t_.parts_.post_processor.trim_offsets ? t_.parts_.model->verbatim_token() : -1;
+      t_.parts_.post_processor.trims.empty() ? -1 : t_.parts_.model->verbatim_token();
   for (const PieceToken& token : tokens_) {
     const size_t limit = run.text.text().size();
     const size_t end = std::min<size_t>(piece.begin + token.end, limit);
@@ -339,7 +339,7 @@ absl::Status EngineTokenizer::DoEncode(absl::Span<const Segment> first,
   for (int i = 0; i < (second == nullptr ? 1 : 2); ++i) {
     const Provenance provenance(texts[i]);
     TextEncoder(*this, provenance, inner, &runs[i]).Run();
-    if (options.offsets && parts_.post_processor.trim_offsets) {
+    if (options.offsets && !parts_.post_processor.trims.empty()) {
       TrimOffsets(parts_, provenance.text(), options.truncation.has_value(), &runs[i]);
     }
   }

@@ -148,10 +148,9 @@ struct PostProcessor {
   std::vector<TemplatePart> pair = {{TemplatePart::Kind::kFirst, 0, {}},
                                     {TemplatePart::Kind::kSecond, 1, {}}};
   // Hugging Face's ByteLevel and Roberta: leave leading and trailing white space of a token out of
-  // its offsets.
-  bool trim_offsets = false;
-  bool trim_keeps_prefix_space =
-      false;  // its add_prefix_space: a leading space at offset 0 was added and is not trimmed
+  // its offsets, once for each element; true is add_prefix_space: a leading space at offset 0 was
+  // added and is not trimmed.
+  std::vector<bool> trims;
   // How tokens in windows that truncation cut off get their type ids: true, the number of their text
   // (TemplateProcessing); false, that of the template. Without special tokens always the former.
   bool overflow_by_text = false;

@@ -140,6 +140,18 @@ TEST(ReferenceTest, TrimmingLooksAtTheSpellingOfTokens) {
   EXPECT_THAT(e.offsets, ElementsAre(ByteRange{2, 2}, ByteRange{2, 3}, ByteRange{4, 4}));
 }
 
+TEST(ReferenceTest, TwoPostProcessorsTrimTwice) {
+  const std::string trim =
+      R"({"type": "ByteLevel", "trim_offsets": true, "use_regex": true, "add_prefix_space": false})";
+  const TokenizerPtr t =
+      Load(R"("added_tokens": [{"id": 8, "content": "ab", "lstrip": true, "normalized": false}],
+      "post_processor": {"type": "Sequence", "processors": [)" +
+           trim + "," + trim + "]}");
+  const Encoding e = Encode(t, "c  abc");
+  EXPECT_THAT(e.ids, ElementsAre(3, 8, 3));
+  EXPECT_THAT(e.offsets, ElementsAre(ByteRange{0, 1}, ByteRange{5, 5}, ByteRange{5, 6}));
+}
+
 TEST(ReferenceTest, TheFirstTokenOfEachWindowKeepsItsPrefixSpace) {
   const TokenizerPtr t = Load(
       R"("post_processor": {"type": "ByteLevel", "trim_offsets": true, "use_regex": true,

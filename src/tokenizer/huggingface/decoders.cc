@@ -30,6 +30,10 @@ class ByteLevelDecoder final : public Decoder {
     }
     tokens->assign(1, std::move(text));
   }
+  void DecodeReplacing(Tokens* tokens) const override {
+    Decode(tokens);
+    if (!IsValidUtf8(tokens->front())) tokens->front() = ReplaceInvalidUtf8(tokens->front());
+  }
   void Describe(std::string* out) const override { out->append("byte-level;"); }
 };
 

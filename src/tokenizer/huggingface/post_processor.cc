@@ -37,6 +37,13 @@ absl::StatusOr<TokenId> ReadTokenPair(const Json& json) {
 TemplatePart Special(TokenId id, int32_t type_id) { return {Kind::kSpecial, type_id, {id}}; }
 TemplatePart Text(Kind kind, int32_t type_id) { return {kind, type_id, {}}; }
 
+absl::Status ReadTrim(const Json& json, PostProcessor* post) {
+  PENSTOCK_ASSIGN_OR_RETURN(const bool trim, json.BoolOr("trim_offsets", true));
+  PENSTOCK_ASSIGN_OR_RETURN(const bool prefix, json.BoolOr("add_prefix_space", true));
+  if (trim) post->trims.push_back(prefix);
+  return absl::OkStatus();
+}
+
 absl::Status ReadBert(const Json& json, bool roberta, PostProcessor* post) {
   const Json sep_json = json.Get("sep");
   const Json cls_json = json.Get("cls");
@@ -49,9 +56,7 @@ absl::Status ReadBert(const Json& json, bool roberta, PostProcessor* post) {
   post->pair.push_back(Text(Kind::kSecond, second));
   post->pair.push_back(Special(sep, second));
   if (!roberta) return absl::OkStatus();
-  PENSTOCK_ASSIGN_OR_RETURN(post->trim_offsets, json.BoolOr("trim_offsets", true));
-  PENSTOCK_ASSIGN_OR_RETURN(post->trim_keeps_prefix_space, json.BoolOr("add_prefix_space", true));
-  return absl::OkStatus();
+  return ReadTrim(json, post);
 }
 
 absl::StatusOr<TemplatePart> ReadPart(const Json& json, const Json& special_tokens) {
@@ -108,11 +113,7 @@ absl::Status ReadInto(const Json& json, bool* has_template, PostProcessor* post)
         [&](const Json& child) { return ReadInto(child, has_template, post); });
   }
   if (type == "ByteLevel") {
-    PENSTOCK_ASSIGN_OR_RETURN(const bool trim, json.BoolOr("trim_offsets", true));
-    if (!trim) return absl::OkStatus();
-    post->trim_offsets = true;
-    PENSTOCK_ASSIGN_OR_RETURN(post->trim_keeps_prefix_space, json.BoolOr("add_prefix_space", true));
-    return absl::OkStatus();
+    return ReadTrim(json, post);
   }
   const bool roberta = type == "RobertaProcessing";
   if (!roberta && type != "BertProcessing" && type != "TemplateProcessing") {

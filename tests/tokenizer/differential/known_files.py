@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Compares us with the reference implementations on generated strings. Not part of the tests.
+"""Real vocabularies against the reference implementations on generated strings. Not part of the tests.
 
-  pip install tokenizers tiktoken sentencepiece
-  PENSTOCK_TEST_DATA=FOLDER python3 differential.py PATH/penstock_encode_tool [-n STRINGS] [NAME/FILE …]
+  pip install tokenizers==0.22.2 tiktoken sentencepiece==0.2.3
+  PENSTOCK_TEST_DATA=FOLDER python3 known_files.py PATH/penstock_serve_tool [-n STRINGS] [NAME/FILE …]
 
 For every file of FOLDER/vocab/MANIFEST.tsv that a reference can load (or those named): ids, offsets and
 decoded text for tokenizer.json (Hugging Face tokenizers, everything parsed), ids for rank files (tiktoken,
@@ -14,8 +14,9 @@ Exit status 1 if anything unexplained differs.
 import base64
 import os
 import random
-import subprocess
 import sys
+
+from random_pipelines import Ours
 
 SCRIPTS = [(0x20, 0x7E), (0xA0, 0x24F), (0x370, 0x3FF), (0x400, 0x4FF), (0x590, 0x5FF), (0x600, 0x6FF),
            (0x900, 0x97F), (0xE00, 0xE7F), (0x1100, 0x11FF), (0x3040, 0x30FF), (0x4E00, 0x9FFF),
@@ -34,6 +35,8 @@ EXPLAINED = {
     "decoded": "tokenizers 0.23 decodes an added token with `normalized` as its normalized form ([mask] for [MASK]); "
                "0.22 and we give its content",
 }
+# Files that a reference takes and we do not.
+REFUSED = {"whisper-tiny/multilingual.tiktoken": "the last line is no base64"}
 
 
 def is_explained(ref, what, text):
@@ -83,7 +86,7 @@ class HuggingFace:
         added = self.t.get_added_tokens_decoder().values()
         self.specials = [t.content for t in added]
         self.normalized = [t.content for t in added if t.normalized]
-        self.args = ["--offsets", "--decode", "--special"]
+        self.load, self.options = "-", "special"
 
     def encode(self, text):
         e = self.t.encode(text)
@@ -105,7 +108,7 @@ class TikToken:
                        r"|\s*[\r\n]+|\s+(?!\S)|\s+")
         self.t = tiktoken.Encoding("x", pat_str=pattern, mergeable_ranks=ranks, special_tokens={})
         self.specials = ["<|endoftext|>", "<|begin_of_text|>", "<|fim_prefix|>"]
-        self.args = ["--literal", "--decode", "--encoding", encoding]
+        self.load, self.options = "encoding=" + encoding, "literal"
 
     def encode(self, text):
         ids = self.t.encode_ordinary(text)
@@ -117,9 +120,9 @@ class SentencePiece:
         import sentencepiece
         self.t = sentencepiece.SentencePieceProcessor(model_file=path)
         self.specials = ["<s>", "</s>", "<unk>", "<pad>", "[INST]", "<0x0A>", "\u2581"]
-        self.args = ["--literal", "--decode"]
+        self.load, self.options = "-", "literal"
         if tuple(int(n) for n in sentencepiece.__version__.split(".")[:3]) > (0, 2, 0):
-            self.args.append("--sentencepiece-0.2.3")  # else the classic arithmetic, our default
+            self.load = "sentencepiece=0.2.3"  # else the classic arithmetic, our default
 
     def encode(self, text):
         ids = self.t.encode(text)
@@ -158,28 +161,27 @@ def widen(text_bytes, ranges):
 
 
 def compare(tool, name, path, ref, count, rng):
-    texts = [random_string(rng, ref.specials) for _ in range(count)]
-    feed = b"".join(base64.b64encode(t.encode()) + b"\n" for t in texts)
-    run = subprocess.run([tool, path] + ref.args, input=feed, stdout=subprocess.PIPE, check=False)
-    if run.returncode != 0:
-        print(f"{name}: the tool failed with {run.returncode}")
+    ours = Ours(tool)
+    answer = ours.ask(f"open {path} {ref.load}")
+    if answer != "ok":
+        print(f"{name}: {answer}")
         return 1
-    lines = run.stdout.decode().split("\n")
     differ = {"ids": 0, "offsets": 0, "decoded": 0, "explained": 0}
-    for text, line in zip(texts, lines):
-        line, _, decoded = line.partition("\t")
-        cells = line.split(" ") if line else []
-        got = [int(c.split(":")[0]) for c in cells]
+    for _ in range(count):
+        text = random_string(rng, ref.specials)
+        window = ours.encode(ref.options, [text])
+        got, ranges = (window, []) if isinstance(window, str) else window[0][:2]
         ids, offsets, back = ref.encode(text)
         what = None
         if got != ids:
             what = ("ids", ids, got)
         elif offsets is not None:
-            ranges = [tuple(int(x) for x in c.split(":")[1].split("-")) for c in cells]
             if widen(text.encode(), ranges) != to_bytes(text, offsets):
                 what = ("offsets", to_bytes(text, offsets), ranges)
-        if what is None and back is not None and base64.b64decode(decoded).decode() != back:
-            what = ("decoded", back, base64.b64decode(decoded).decode())
+        if what is None and back is not None:
+            mine = ours.decode(ids, False)
+            if mine != back:
+                what = ("decoded", back, mine)
         if what is None:
             continue
         if is_explained(ref, what[0], text):
@@ -217,7 +219,9 @@ def main():
             except Exception as error:  # the reference refuses the file
                 print(f"{name}: not loaded by the reference: {str(error)[:100]}")
                 continue
-            if ref is not None:
+            if name in REFUSED:
+                print(f"{name}: refused: {REFUSED[name]}")
+            elif ref is not None:
                 bad += compare(tool, name, path, ref, count, random.Random(seed))
     sys.exit(1 if bad else 0)
 
