@@ -57,12 +57,19 @@ size_t Back(std::string_view text, size_t end, size_t chars, size_t limit) {
   return std::max(pos, limit);
 }
 
+// Widens to whole characters what is trimmed, as the reference counts in characters.
 ByteRange Trim(std::string_view text, Spaces spaces, ByteRange offsets) {
-  size_t limit = offsets.end;  // of whole characters
+  size_t limit = offsets.end;
   while (limit < text.size() && IsUtf8Continuation(text[limit])) ++limit;
-  offsets.begin = Forward(text, offsets.begin, spaces.leading, limit);
-  offsets.end = std::max(offsets.begin, offsets.end);
-  offsets.end = Back(text, offsets.end, spaces.trailing, offsets.begin);
+  if (spaces.leading > 0) {
+    while (offsets.begin > 0 && offsets.begin < text.size() &&
+           IsUtf8Continuation(text[offsets.begin])) {
+      --offsets.begin;
+    }
+    offsets.begin = Forward(text, offsets.begin, spaces.leading, limit);
+    offsets.end = std::max(offsets.begin, offsets.end);
+  }
+  if (spaces.trailing > 0) offsets.end = Back(text, limit, spaces.trailing, offsets.begin);
   return offsets;
 }
 
