@@ -51,6 +51,7 @@
 #include "penstock/kv_cache/lease.h"
 #include "penstock/kv_cache/request.h"
 #include "penstock/kv_cache/retention.h"
+#include "penstock/kv_cache/second_tier.h"
 #include "penstock/kv_cache/snapshot.h"
 #include "penstock/kv_cache/stats.h"
 
@@ -68,6 +69,9 @@ struct KVCacheOptions {
   // Device blocks of each group the cache may hold, cached and leased together. Unset: until the
   // store refuses.
   std::optional<size_t> capacity_blocks;
+
+  // Where evicted blocks go. Unset: they are forgotten. See penstock/kv_cache/second_tier.h.
+  std::optional<SecondTierOptions> second_tier;
 
   std::function<std::unique_ptr<EvictionPolicy>()> policy;  // unset: NewSessionPolicy()
 
@@ -148,7 +152,8 @@ class PENSTOCK_EXPORT KVCache {
   // O(blocks).
   std::string Snapshot() const;
 
-  // Fills free room with the blocks of a snapshot, parents first; evicts nothing.
+  // Fills free room with the blocks of a snapshot, parents first, the device before the second tier;
+  // evicts nothing.
   // kDataLoss: damaged. kFailedPrecondition: another block size or number of groups. Nothing was
   // restored then.
   absl::StatusOr<RestoreReport> Restore(std::string_view snapshot, RestoreFn load);
@@ -158,8 +163,9 @@ class PENSTOCK_EXPORT KVCache {
   // Returns the number of blocks that stopped being cached.
   size_t Drop(const Scope& scope);
 
-  // Evicts until at most `blocks` columns (one block of every group) are allocated on the device,
-  // or nothing more may go. Returns the number evicted. Does not change the capacity.
+  // Evicts (offloads, if there is a second tier) until at most `blocks` columns (one block of every
+  // group) are allocated on the device, or nothing more may go. Returns the number evicted. Does
+  // not change the capacity.
   size_t Shrink(size_t blocks);
 
   KVCacheStats GetStats() const;

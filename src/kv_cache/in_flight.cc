@@ -107,7 +107,7 @@ void CacheShell::Run(Ready* ready) {
   ready->clear();
 }
 
-void CacheShell::Emit(KVEvent::Kind kind, BlockHandle block) {
+void CacheShell::Emit(KVEvent::Kind kind, BlockHandle block, Tier tier) {
   if (!options_.event_capacity.has_value()) return;
   const IndexNode& n = index_.node(block);
   const bool first = (index_.node(n.parent).flags & IndexNode::kRoot) != 0;
@@ -120,7 +120,7 @@ void CacheShell::Emit(KVEvent::Kind kind, BlockHandle block) {
   }
   event.sequence = next_event_++;
   event.kind = kind;
-  event.tier = n.tier;
+  event.tier = tier;
   event.depth = n.depth;
   event.id = stable_ids_[block];
   events_.push_back(event);

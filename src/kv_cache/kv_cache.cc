@@ -25,6 +25,18 @@ absl::Status KVCacheOptions::Validate() const {
     return absl::InvalidArgumentError(
         absl::StrCat("max_pinned_fraction: ", max_pinned_fraction, ", expected 0 .. 1"));
   }
+  if (second_tier.has_value()) {
+    if (second_tier->tier == Tier::kDevice) {
+      return absl::InvalidArgumentError("second_tier.tier: kDevice, expected kHost or kDisk");
+    }
+    if (second_tier->capacity_blocks < 1) {
+      return absl::InvalidArgumentError("second_tier.capacity_blocks: 0, expected at least 1");
+    }
+    if (!(second_tier->min_p_reuse >= 0 && second_tier->min_p_reuse <= 1)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("second_tier.min_p_reuse: ", second_tier->min_p_reuse, ", expected 0 .. 1"));
+    }
+  }
   if (max_scopes < 1) return absl::InvalidArgumentError("max_scopes: 0, expected at least 1");
   if (min_partial_tokens.has_value() && *min_partial_tokens < 1) {
     return absl::InvalidArgumentError("min_partial_tokens: 0, expected at least 1, or unset");

@@ -111,7 +111,10 @@ BlockHandle PrefixIndex::Insert(BlockHandle parent, uint64_t name, const TokenId
   n.scope = p.scope;
   n.tier = tier;
   n.flags = IndexNode::kLive;
-  if (tier == Tier::kDevice) ++p.device_children;
+  if (tier == Tier::kDevice) {
+    ++p.device_children;
+    ++device_blocks_;
+  }
   std::memcpy(tokens_[h >> kShift].get() + (h & kMask) * block_tokens_, tokens,
               block_tokens_ * sizeof(TokenId));
   std::fill_n(slots(h), groups_, kNoBlock);
@@ -135,7 +138,10 @@ void PrefixIndex::Remove(BlockHandle block) {
     node(n.prev_sibling).next_sibling = n.next_sibling;
   }
   if (n.next_sibling != kNoBlockHandle) node(n.next_sibling).prev_sibling = n.prev_sibling;
-  if (n.tier == Tier::kDevice) --p.device_children;
+  if (n.tier == Tier::kDevice) {
+    --p.device_children;
+    --device_blocks_;
+  }
   if ((n.flags & IndexNode::kHasExtras) != 0) extras_.erase(block);
   TableRemove(n.name, block);
   --blocks_;
@@ -145,8 +151,14 @@ void PrefixIndex::Remove(BlockHandle block) {
 void PrefixIndex::SetTier(BlockHandle block, Tier tier) {
   IndexNode& n = node(block);
   IndexNode& p = node(n.parent);
-  if (n.tier == Tier::kDevice) --p.device_children;
-  if (tier == Tier::kDevice) ++p.device_children;
+  if (n.tier == Tier::kDevice) {
+    --p.device_children;
+    --device_blocks_;
+  }
+  if (tier == Tier::kDevice) {
+    ++p.device_children;
+    ++device_blocks_;
+  }
   n.tier = tier;
 }
 
@@ -185,7 +197,7 @@ void PrefixIndex::Match(BlockHandle root, const PromptBlocks& prompt, size_t lim
     at = has_extras ? Find(at, names[i], tokens,
                            ExtrasOf(prompt.extra_keys, i * block_tokens_, block_tokens_))
                     : Find(at, names[i], tokens, NoExtras());
-    if (at == kNoBlockHandle || (node(at).flags & IndexNode::kMoving) != 0) return;
+    if (at == kNoBlockHandle || (node(at).flags & IndexNode::kUnusable) != 0) return;
     path->push_back(at);
   }
 }
@@ -198,7 +210,7 @@ size_t PrefixIndex::MatchPartial(BlockHandle parent, const TokenId* tokens, size
   BlockHandle child = node(parent).first_child;
   for (size_t i = 0; i < candidates && child != kNoBlockHandle; child = node(child).next_sibling) {
     const IndexNode& n = node(child);
-    if (n.tier != Tier::kDevice || (n.flags & IndexNode::kMoving) != 0) continue;
+    if (n.tier != Tier::kDevice || (n.flags & IndexNode::kUnusable) != 0) continue;
     ++i;
     const TokenId* theirs = this->tokens(child).data();
     size_t agree =
@@ -277,7 +289,7 @@ size_t PrefixIndex::metadata_bytes() const {
 }
 
 std::string PrefixIndex::Check() const {
-  size_t found = 0, entries = 0;
+  size_t found = 0, entries = 0, device = 0;
   for (const Entry& e : table_) entries += e.block != kNoBlockHandle ? 1 : 0;
   for (BlockHandle h = 0; h < next_; ++h) {
     if (!live(h)) continue;
@@ -293,6 +305,7 @@ std::string PrefixIndex::Check() const {
       return absl::StrCat("block ", h, ": miscounts its device children");
     if ((n.flags & IndexNode::kRoot) != 0) continue;
     ++found;
+    device += n.tier == Tier::kDevice ? 1 : 0;
     if (!live(n.parent)) return absl::StrCat("block ", h, ": its parent is not cached");
     if (n.tier == Tier::kDevice && node(n.parent).tier != Tier::kDevice) {
       return absl::StrCat("block ", h, ": on the device below a parent that is not");
@@ -307,6 +320,9 @@ std::string PrefixIndex::Check() const {
     if (Find(n.parent, n.name, tokens(h).data(), extras(h)) != h) {
       return absl::StrCat("block ", h, ": not found by its own content");
     }
+  }
+  if (device != device_blocks_) {
+    return absl::StrCat(device, " blocks on the device, counted ", device_blocks_);
   }
   if (found != blocks_ || entries != blocks_) {
     return absl::StrCat(found, " blocks, ", entries, " table entries, counted ", blocks_);

@@ -45,6 +45,9 @@ struct IndexNode {
   static constexpr uint8_t kMoving = 4;  // between tiers: not to be matched or picked
   static constexpr uint8_t kRoot = 8;
   static constexpr uint8_t kLive = 16;
+  static constexpr uint8_t kLost = 32;   // without blocks; waits for children that are moving
+  static constexpr uint8_t kCheap = 64;  // not worth offloading
+  static constexpr uint8_t kUnusable = kMoving | kLost;
 
   uint64_t name = 0;
   uint32_t parent = kNoBlockHandle;
@@ -98,7 +101,7 @@ class PrefixIndex {
   void SetTier(BlockHandle block, Tier tier);
 
   // Walks down from `root` as far as blocks [0, prompt.names.size()) are cached, at most `limit` of
-  // them, and appends their handles to `path`. Stops at blocks that are moving.
+  // them, and appends their handles to `path`. Stops at blocks that are moving or lost.
   void Match(BlockHandle root, const PromptBlocks& prompt, size_t limit,
              std::vector<BlockHandle>* path) const;
 
@@ -117,6 +120,7 @@ class PrefixIndex {
   bool wants_rekey() const { return wants_rekey_; }
 
   size_t blocks() const { return blocks_; }
+  size_t device_blocks() const { return device_blocks_; }
   uint64_t false_candidates() const { return false_candidates_.load(std::memory_order_relaxed); }
   size_t metadata_bytes() const;
 
@@ -162,7 +166,7 @@ class PrefixIndex {
   std::unordered_map<BlockHandle, std::vector<BlockExtra>> extras_;
 
   std::vector<Entry> table_;
-  size_t blocks_ = 0;
+  size_t blocks_ = 0, device_blocks_ = 0;
   mutable std::atomic<uint64_t> false_candidates_{0};
 };
 

@@ -27,13 +27,19 @@ CacheShell::CacheShell(BlockStore* store, const KVCacheOptions& options,
       clock_(options.clock != nullptr ? options.clock : Clock::Real()),
       index_(options.block_tokens, groups_.size(), seed, hash_mask),
       view_(index_),
+      lower_view_(index_),
       policy_(std::move(policy)),
       rekey_seed_(seed),
       used_(new std::atomic<size_t>[groups_.size()]()) {
   for (size_t g = 0; g < groups_.size(); ++g) {
     bytes_per_block_.push_back(store_->BytesPerBlock(static_cast<GroupId>(g), Tier::kDevice));
+    if (options_.second_tier.has_value()) {
+      lower_bytes_per_block_.push_back(
+          store_->BytesPerBlock(static_cast<GroupId>(g), options_.second_tier->tier));
+    }
     has_windows_ = has_windows_ || groups_[g].kind != Retention::Kind::kFull;
   }
+  if (options_.second_tier.has_value()) lower_policy_ = NewLruPolicy();
 }
 
 CacheShell::~CacheShell() { DropEverything(); }
@@ -116,16 +122,15 @@ size_t CacheShell::Drop(const Scope& scope) {
 size_t CacheShell::Shrink(size_t blocks) {
   size_t total = 0;
   while (true) {
-    Columns victims(groups_.size());
-    size_t evicted;
+    size_t used = 0, leaving = 0;
     {
-      WriterLock lock(mu_);
-      size_t used = 0;
+      HitLock lock(mu_, books_mu_);
       for (size_t g = 0; g < groups_.size(); ++g) used = std::max(used, used_[g].load());
-      evicted = used > blocks ? Evict(used - blocks, &victims) : 0;
+      leaving = late_columns_;  // their device blocks go when the host has finished
     }
+    if (used <= blocks + leaving) return total;
+    const size_t evicted = EvictNow(used - blocks - leaving, /*offload=*/true);
     if (evicted == 0) return total;
-    FreeColumns(&victims, /*subtract=*/true);
     total += evicted;
   }
 }
@@ -141,7 +146,7 @@ size_t CacheShell::CachedBlocks(const KVRequest& request) const {
 }
 
 void CacheShell::AddWarmPrefilled(size_t tokens) {
-  WriterLock lock(mu_);
+  HitLock lock(mu_, books_mu_);
   stats_.warm_prefilled_tokens += tokens;
 }
 
@@ -165,13 +170,14 @@ void CacheShell::RekeyIfWanted() {
 }
 
 KVCacheStats CacheShell::GetStats() const {
-  ReaderLock lock(mu_);
+  HitLock lock(mu_, books_mu_);
   KVCacheStats s = stats_;
   for (size_t g = 0; g < groups_.size(); ++g) {
     const size_t used = used_[g].load();
     s.device_blocks += used;
     s.device_bytes += used * bytes_per_block_[g];
   }
+  s.offloaded_blocks = lower_used_.load();
   s.pinned_blocks = pinned_.size();
   s.scopes = live_scopes_;
   s.false_candidates = index_.false_candidates();
@@ -181,7 +187,7 @@ KVCacheStats CacheShell::GetStats() const {
 }
 
 std::optional<KVScopeStats> CacheShell::GetScopeStats(const Scope& scope) const {
-  ReaderLock lock(mu_);
+  HitLock lock(mu_, books_mu_);
   const uint32_t id = FindScope(RootName(*index_.hasher(), scope), scope);
   if (id == UINT32_MAX) return std::nullopt;
   return scopes_[id].stats;
@@ -190,6 +196,7 @@ std::optional<KVScopeStats> CacheShell::GetScopeStats(const Scope& scope) const 
 absl::Status CacheShell::CheckInvariants() const {
   WriterLock lock(mu_);
   if (std::string wrong = index_.Check(); !wrong.empty()) return absl::InternalError(wrong);
+  if (absl::Status tiers = CheckTiers(); !tiers.ok()) return tiers;
   std::vector<size_t> cached(groups_.size(), 0);
   size_t refs = 0, anchored = 0;
   std::vector<size_t> by_scope(scopes_.size(), 0);
@@ -208,7 +215,7 @@ absl::Status CacheShell::CheckInvariants() const {
         return absl::InternalError(absl::StrCat("root ", h, ": of no scope"));
       continue;
     }
-    ++by_scope[n.scope];
+    if ((n.flags & IndexNode::kLost) == 0) ++by_scope[n.scope];
     for (size_t g = 0; g < groups_.size(); ++g) {
       if (n.tier != Tier::kDevice) continue;
       const BlockId id = index_.slots(h)[g];

@@ -10,7 +10,12 @@
 // Accounting: used_[g] counts the device blocks of group g that the store has handed out to us. An
 // eviction that makes room for a reservation passes its count on inside one locked section; a block
 // that is merely given back is subtracted after BlockStore::Free has returned, so that nobody is
-// promised a block the store does not have yet.
+// promised a block the store does not have yet. lower_used_ does the same for columns of the second
+// tier.
+//
+// Locks. mu_ guards the structure. What a hit writes (books of holds, recency, statistics, prompts
+// in flight) it writes under mu_ shared and books_mu_, so that hits look up side by side; whoever
+// has mu_ exclusively needs no books_mu_, and who reads those fields takes a HitLock too.
 #ifndef PENSTOCK_SRC_KV_CACHE_SHELL_H_
 #define PENSTOCK_SRC_KV_CACHE_SHELL_H_
 
@@ -40,6 +45,7 @@ struct LeaseRep {
   std::shared_ptr<CacheShell> shell;
   bool publish = true;
   bool warming = false;
+  bool cheap = false;  // its blocks are not worth offloading
   uint64_t cookie = 0;
   size_t matched = 0, committed = 0, named = 0;  // tokens
   size_t deduped = 0;                            // blocks
@@ -54,6 +60,28 @@ struct LeaseRep {
       kNoBlockHandle;  // deepest public node of this sequence, or the scope's root; holds one ref
   std::vector<uint64_t> names;  // of the prompt's whole blocks while it is in flight; else empty
   size_t public_blocks = 0;     // depth of the anchor
+};
+
+// Shared on the structure, exclusive on the books. To the analysis it is an exclusive lock: those
+// who hold it must not change the structure (index, scopes, tiers), which no analysis knows.
+class ABSL_SCOPED_LOCKABLE HitLock {
+ public:
+  HitLock(SharedMutex& mu, Mutex& books)
+      ABSL_EXCLUSIVE_LOCK_FUNCTION(mu) ABSL_NO_THREAD_SAFETY_ANALYSIS : mu_(mu),
+                                                                        books_(books) {
+    mu_.LockShared();
+    books_.Lock();
+  }
+  ~HitLock() ABSL_UNLOCK_FUNCTION() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    books_.Unlock();
+    mu_.UnlockShared();
+  }
+  HitLock(const HitLock&) = delete;
+  HitLock& operator=(const HitLock&) = delete;
+
+ private:
+  SharedMutex& mu_;
+  Mutex& books_;
 };
 
 class CacheShell : public std::enable_shared_from_this<CacheShell> {
@@ -110,6 +138,8 @@ class CacheShell : public std::enable_shared_from_this<CacheShell> {
     size_t blocks = 0;
     BlockHandle partial = kNoBlockHandle;
     size_t partial_tokens = 0;
+    size_t lower = 0;  // blocks after these, in the second tier; the last one is held as well
+    BlockHandle lowest = kNoBlockHandle;
     size_t in_flight_tokens = 0;
     bool warmed = false;
   };
@@ -125,16 +155,50 @@ class CacheShell : public std::enable_shared_from_this<CacheShell> {
     std::vector<TokenId> tokens;
     std::vector<BlockExtra> extras;
     std::vector<BlockId> slots;
+    Tier tier = Tier::kDevice;
   };
 
   struct Columns {  // blocks on their way back to the store, by group
-    explicit Columns(size_t groups) : by_group(groups) {}
-    std::vector<std::vector<BlockId>> by_group;
+    explicit Columns(size_t groups) : by_group(groups), lower(groups) {}
+    std::vector<std::vector<BlockId>> by_group, lower;  // device, second tier
+    size_t lower_columns = 0;  // to subtract from lower_used_ once `lower` is freed
+  };
+
+  // One Transfer: columns on their way from the device to the second tier, or back. The nodes are
+  // kMoving meanwhile, and stand in the second tier. Guarded by mu_, except that the tables do not
+  // change once the transfer was asked for.
+  struct TierMove {
+    std::vector<BlockHandle> blocks;  // kNoBlockHandle: a commit brought its own block meanwhile
+    BlockTable device, lower;         // [group][i]; kNoBlock: a hole
+    bool out = false;
+    bool promised = false;  // out: the device blocks were subtracted from used_ already
+    bool late = false;      // nobody waits for it
+    bool finished = false;  // `done` was called
+    bool settled = false;   // and everything it left was freed
+    size_t loaded = 0;      // in: the first so many are on the device now
+    BlockHandle anchor = kNoBlockHandle;  // in: what the first one continues, held; then the last
+    size_t anchor_blocks = 0;
+  };
+
+  struct Room {  // what had to go for a reservation
+    explicit Room(size_t groups) : victims(groups) {}
+    Columns victims;
+    std::shared_ptr<TierMove> offload;
   };
 
   class View final : public EvictionView {
    public:
     explicit View(const PrefixIndex& index) : index_(index) {}
+    bool evictable(BlockHandle block) const override;
+    uint32_t depth(BlockHandle block) const override { return index_.node(block).depth; }
+
+   private:
+    const PrefixIndex& index_;
+  };
+
+  class LowerView final : public EvictionView {
+   public:
+    explicit LowerView(const PrefixIndex& index) : index_(index) {}
     bool evictable(BlockHandle block) const override;
     uint32_t depth(BlockHandle block) const override { return index_.node(block).depth; }
 
@@ -168,16 +232,45 @@ class CacheShell : public std::enable_shared_from_this<CacheShell> {
   void TouchScope(uint32_t scope) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // Room.
-  absl::Status MakeRoom(size_t columns, Columns* out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  size_t Evict(size_t columns, Columns* out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  size_t Over(size_t columns) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status MakeRoom(size_t columns, Room* room) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status ClearRoom(size_t columns, Room* room);
+  size_t EvictNow(size_t columns, bool offload);
+  size_t Evict(size_t columns, Columns* out, TierMove* offload) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   size_t Evictable() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void RemoveBlock(BlockHandle block, bool evicted, Columns* out)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void LeaveDevice(BlockHandle block, bool evicted) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Strip(BlockHandle block, bool evicted, Columns* out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool Discard(BlockHandle block) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void FreeColumns(Columns* columns, bool subtract);
   absl::Status AllocateColumns(size_t columns, BlockTable* table, size_t first);
   void UseMore(size_t columns);
   void UseLess(size_t columns);
   absl::Status ReserveColumns(size_t columns, BlockTable* table, size_t first);
+
+  // Second tier.
+  std::shared_ptr<TierMove> NewOffload(bool promised) const;
+  bool StartOffload(BlockHandle block, TierMove* move, Columns* out)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Offload(const std::shared_ptr<TierMove>& move);
+  void FinishOffload(TierMove* move, const absl::Status& status);
+  bool MarkLate(TierMove* move) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  std::shared_ptr<TierMove> StartLoad(const std::vector<BlockHandle>& path, Found* found,
+                                      Columns* out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void CancelLoad(TierMove* move);
+  absl::Status Load(const std::shared_ptr<TierMove>& move, uint64_t cookie, LeaseRep* lease,
+                    Found* found);
+  void FinishLoad(TierMove* move, uint64_t cookie, const absl::Status& status);
+  void AttachLoaded(TierMove* move, uint64_t cookie, Columns* out)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void ReturnUnloaded(TierMove* move, bool damaged, Columns* out)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Adopt(BlockHandle block, Columns* out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Unref(BlockHandle block, Columns* out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Prune(BlockHandle block, Columns* out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool Offloaded(BlockHandle block) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  absl::Status CheckTiers() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // Atomic inside: the one thing of the index that is read without the lock.
   const BlockHasher* CurrentHasher() const ABSL_NO_THREAD_SAFETY_ANALYSIS {
@@ -193,21 +286,39 @@ class CacheShell : public std::enable_shared_from_this<CacheShell> {
   static void Run(Ready* ready);
 
   // Events and snapshots.
-  void Emit(KVEvent::Kind kind, BlockHandle block) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Emit(KVEvent::Kind kind, BlockHandle block, Tier tier) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status ParseSnapshot(std::string_view bytes, std::vector<Scope>* scopes,
                              std::vector<SavedBlock>* blocks) const;
   void RestoreBatch(const std::vector<Scope>& scopes, const std::vector<SavedBlock>& saved,
-                    absl::Span<const size_t> batch, const BlockTable& table,
+                    absl::Span<const size_t> batch, Tier tier, const BlockTable& table,
                     std::vector<BlockHandle>* handles, RestoreReport* report, Columns* dead);
+  bool RestorableBelow(BlockHandle parent, Tier tier) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  bool RestoreBlock(const SavedBlock& b, BlockHandle parent, Tier tier, BlockHandle* handle,
+                    RestoreReport* report) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  std::vector<size_t> NextRestoreBatch(const std::vector<SavedBlock>& saved,
+                                       const std::vector<BlockHandle>& handles, bool device_full,
+                                       size_t* next, Tier* tier, RestoreReport* report) const;
+  size_t RestoreRoom(Tier tier) const;
+  absl::Status RestoreAllocate(Tier tier, size_t columns, BlockTable* table);
 
   // Parts of the larger operations.
   void AddRequestStats(const KVRequest& request, const Found& found, int sign, bool warming)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void ClearWarmed(BlockHandle from) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool FitsAlready(size_t columns) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status Admit(const KVRequest& request, const PromptBlocks& prompt,
+                     const std::vector<BlockHandle>& path, size_t total, Found* found,
+                     LeaseRep* lease, Room* room, std::shared_ptr<TierMove>* load)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status TakeRoom(const KVRequest& request, const PromptBlocks& prompt,
+                        const std::vector<BlockHandle>& path, size_t total, Found* found,
+                        LeaseRep* lease, std::shared_ptr<TierMove>* load);
+  absl::Status Fetch(const KVRequest& request, const std::shared_ptr<TierMove>& load, size_t total,
+                     Found* found, LeaseRep* lease);
   bool CopyPartial(const Found& found, BlockTable* table);
   void AbandonLookup(const Found& found, uint64_t cookie);
   size_t Publish(LeaseRep* lease, const PromptBlocks& prompt, size_t first, size_t count,
-                 absl::Span<const TokenId> tokens) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+                 absl::Span<const TokenId> tokens, Columns* out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   PromptBlocks NameLeaseBlocks(const LeaseRep& lease, const BlockHasher* hasher,
                                uint64_t parent_name, size_t first,
                                absl::Span<const TokenId> tokens) const;
@@ -219,12 +330,18 @@ class CacheShell : public std::enable_shared_from_this<CacheShell> {
   const size_t block_tokens_;
   Clock* const clock_;
   std::vector<size_t> bytes_per_block_;
+  std::vector<size_t> lower_bytes_per_block_;
   bool has_windows_ = false;
 
+  mutable Mutex books_mu_ ABSL_ACQUIRED_AFTER(mu_);
   mutable SharedMutex mu_;
   PrefixIndex index_ ABSL_GUARDED_BY(mu_);
   const View view_;
+  const LowerView lower_view_;
   std::unique_ptr<EvictionPolicy> policy_ ABSL_GUARDED_BY(mu_);
+  std::unique_ptr<EvictionPolicy> lower_policy_ ABSL_GUARDED_BY(mu_);  // LRU, of the second tier
+  std::unordered_map<BlockHandle, std::pair<TierMove*, size_t>> moving_ ABSL_GUARDED_BY(mu_);
+  size_t late_columns_ ABSL_GUARDED_BY(mu_) = 0;  // offloads nobody waits for
   std::deque<ScopeState> scopes_ ABSL_GUARDED_BY(mu_);
   std::vector<uint32_t> free_scopes_ ABSL_GUARDED_BY(mu_);
   std::unordered_map<uint64_t, uint32_t> scope_by_name_ ABSL_GUARDED_BY(mu_);
@@ -246,6 +363,7 @@ class CacheShell : public std::enable_shared_from_this<CacheShell> {
   uint64_t rekey_seed_ ABSL_GUARDED_BY(mu_);
 
   std::unique_ptr<std::atomic<size_t>[]> used_;  // device blocks by group
+  std::atomic<size_t> lower_used_{0};            // columns of the second tier
   mutable std::atomic<size_t> transient_refs_{0};
   std::atomic<uint64_t> store_errors_{0};
   std::atomic<uint64_t> refused_{0};

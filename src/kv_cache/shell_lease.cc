@@ -51,7 +51,7 @@ void CacheShell::Move(LeaseRep* lease, BlockHandle to, size_t blocks) {
 // block `first`.
 // Returns how many were there already.
 size_t CacheShell::Publish(LeaseRep* lease, const PromptBlocks& prompt, size_t first, size_t count,
-                           absl::Span<const TokenId> tokens) {
+                           absl::Span<const TokenId> tokens, Columns* out) {
   const MonoTime now = clock_->Now();
   size_t deduped = 0;
   BlockHandle at = lease->anchor;
@@ -62,22 +62,29 @@ size_t CacheShell::Publish(LeaseRep* lease, const PromptBlocks& prompt, size_t f
     std::vector<BlockExtra> extras =
         ExtrasOf(lease->extra_keys, position * block_tokens_, block_tokens_);
     const BlockHandle there = index_.Find(at, prompt.names[i], block, extras);
-    if (there != kNoBlockHandle) {
+    if (there != kNoBlockHandle && index_.node(there).tier == Tier::kDevice) {
       at = there;
       ++deduped;
       continue;
     }
     const BlockHandle parent = at;
-    at = index_.Insert(parent, prompt.names[i], block, std::move(extras), Tier::kDevice);
+    const bool lost = there == kNoBlockHandle || (index_.node(there).flags & IndexNode::kLost) != 0;
+    if (there != kNoBlockHandle) {
+      at = there;
+      Adopt(at, out);
+    } else {
+      at = index_.Insert(parent, prompt.names[i], block, std::move(extras), Tier::kDevice);
+    }
+    IndexNode& n = index_.node(at);
+    n.flags = static_cast<uint8_t>(n.flags & ~(IndexNode::kWarmed | IndexNode::kCheap));
+    if (lease->cheap) n.flags = static_cast<uint8_t>(n.flags | IndexNode::kCheap);
+    if (lease->warming) n.flags = static_cast<uint8_t>(n.flags | IndexNode::kWarmed);
     for (size_t g = 0; g < groups_.size(); ++g) index_.slots(at)[g] = lease->table[g][position];
     lease->owned[position] = 0;
-    if (lease->warming) {
-      IndexNode& n = index_.node(at);
-      n.flags = static_cast<uint8_t>(n.flags | IndexNode::kWarmed);
-    }
-    Emit(KVEvent::Kind::kStored, at);
+    Emit(lost ? KVEvent::Kind::kStored : KVEvent::Kind::kTierChanged, at, Tier::kDevice);
     policy_->OnInsert(at, parent == scope.root ? kNoBlockHandle : parent, prompt.names[i],
                       lease->cookie, now);
+    if (!lost) continue;
     for (KVScopeStats* s : {&stats_.total, &scope.stats}) {
       ++s->inserted_blocks;
       ++s->cached_blocks;
@@ -119,15 +126,17 @@ absl::Status CacheShell::Commit(LeaseRep* lease, size_t end_tokens) {
     }
     PromptBlocks prompt = NameLeaseBlocks(*lease, hasher, parent_name, first, tokens);
     Ready ready;
+    Columns dead(groups_.size());
     {
       WriterLock lock(mu_);
       if (prompt.hasher != index_.hasher()) {
         prompt = NameLeaseBlocks(*lease, index_.hasher(), ParentName(lease->anchor), first, tokens);
       }
-      lease->deduped += Publish(lease, prompt, first, count, tokens);
+      lease->deduped += Publish(lease, prompt, first, count, tokens, &dead);
       AdvanceFlight(lease, first, &ready);
       RekeyIfWanted();
     }
+    FreeColumns(&dead, /*subtract=*/true);
     Run(&ready);
   }
   return absl::OkStatus();
@@ -190,6 +199,7 @@ absl::StatusOr<Lease> CacheShell::Fork(LeaseRep* lease) {
   }
   fork->shell = lease->shell;
   fork->publish = lease->publish;
+  fork->cheap = lease->cheap;
   fork->cookie = lease->cookie;
   fork->matched = fork->committed = fork->named = lease->committed;
   fork->tail_base = lease->tail_base;
@@ -321,7 +331,17 @@ void CacheShell::Release(LeaseRep* lease) {
   Columns dead(groups_.size());
   TakeOwned(lease, 0, &dead);
   Ready ready;
+  bool left = false;
   {
+    HitLock lock(mu_, books_mu_);
+    if (!scopes_[index_.node(lease->anchor).scope].dropped) {  // nothing can become garbage
+      LeaveFlight(lease, &ready);
+      --stats_.live_leases;
+      Leave(lease->anchor, lease->public_blocks, lease->cookie, &dead);
+      left = true;
+    }
+  }
+  if (!left) {
     WriterLock lock(mu_);
     LeaveFlight(lease, &ready);
     --stats_.live_leases;

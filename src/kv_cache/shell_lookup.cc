@@ -89,16 +89,17 @@ void CacheShell::MatchPath(uint32_t scope, const PromptBlocks& prompt,
   const size_t usable = prompt.tokens.size() - 1;  // the last token is left for its logits
   found->scope = scope;
   index_.Match(scopes_[scope].root, prompt, usable / block_tokens_, path);
-  size_t device = 0;
-  while (device < path->size() && index_.node((*path)[device]).tier == Tier::kDevice) ++device;
-  path->resize(device);
   path->resize(FitGroups(*path));
-  found->blocks = path->size();
-  found->anchor = path->empty() ? scopes_[scope].root : path->back();
+  size_t device = path->size();  // no block is on the device below one that is not
+  while (device > 0 && index_.node((*path)[device - 1]).tier != Tier::kDevice) --device;
+  found->blocks = device;
+  found->lower = path->size() - device;
+  if (found->lower > 0) found->lowest = path->back();
+  found->anchor = device == 0 ? scopes_[scope].root : (*path)[device - 1];
   for (BlockHandle h : *path) {
     if ((index_.node(h).flags & IndexNode::kWarmed) != 0) found->warmed = true;
   }
-  if (!options_.min_partial_tokens.has_value()) return;
+  if (!options_.min_partial_tokens.has_value() || found->lower > 0) return;
   const size_t begin = found->blocks * block_tokens_;
   BlockHandle best = kNoBlockHandle;
   const size_t agree = index_.MatchPartial(
@@ -116,19 +117,25 @@ Match CacheShell::Peek(const KVRequest& request) const {
   if (!request.read || !ValidatePrompt(request.tokens, request.extra_keys).ok()) return match;
   PromptBlocks prompt = Hash(request);
   std::vector<BlockHandle> path;
-  ReaderLock lock(mu_);
-  if (prompt.hasher != index_.hasher()) prompt = Hash(request);
-  const uint32_t scope = FindScope(RootName(*prompt.hasher, request.scope), request.scope);
-  if (scope == UINT32_MAX) return match;
   Found found;
-  MatchPath(scope, prompt, &path, &found);
-  match.tokens = found.blocks * block_tokens_ + found.partial_tokens;
-  size_t flying = 0;
-  if (FindFlight(scope, prompt, found.blocks, &flying) != nullptr) {
-    match.in_flight_tokens =
-        InFlightTokens(prompt.tokens.size(), match.tokens, found.blocks + flying);
+  {
+    ReaderLock lock(mu_);
+    if (prompt.hasher != index_.hasher()) prompt = Hash(request);
+    const uint32_t scope = FindScope(RootName(*prompt.hasher, request.scope), request.scope);
+    if (scope == UINT32_MAX) return match;
+    MatchPath(scope, prompt, &path, &found);
   }
-  for (size_t bytes : bytes_per_block_) match.bytes += found.blocks * bytes;
+  match.tokens = path.size() * block_tokens_ + found.partial_tokens;
+  match.offloaded_tokens = found.lower * block_tokens_;
+  for (size_t bytes : bytes_per_block_) match.bytes += path.size() * bytes;
+  if (path.size() == prompt.names.size()) return match;  // nothing left that could be in flight
+  HitLock lock(mu_, books_mu_);
+  size_t flying = 0;
+  if (prompt.hasher == index_.hasher() &&
+      FindFlight(found.scope, prompt, path.size(), &flying) != nullptr) {
+    match.in_flight_tokens =
+        InFlightTokens(prompt.tokens.size(), match.tokens, path.size() + flying);
+  }
   return match;
 }
 
@@ -139,10 +146,11 @@ absl::Status CacheShell::Lookup(const KVRequest& request, PromptBlocks* prompt, 
   const auto take = [&]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
     Ref(found->anchor);
     if (found->partial != kNoBlockHandle) Ref(found->partial);
+    if (found->lowest != kNoBlockHandle) Ref(found->lowest);
     scopes_[found->scope].holders.fetch_add(1, std::memory_order_relaxed);
     for (size_t g = 0; g < groups_.size(); ++g) {
       std::vector<BlockId>& column = (*table)[g];
-      for (size_t i = 0; i < path->size(); ++i) column[i] = index_.slots((*path)[i])[g];
+      for (size_t i = 0; i < found->blocks; ++i) column[i] = index_.slots((*path)[i])[g];
     }
   };
   {
@@ -180,7 +188,8 @@ void CacheShell::AddRequestStats(const KVRequest& request, const Found& found, i
                                  bool warming) {
   if (warming) return;
   const uint64_t in_flight = found.in_flight_tokens;
-  const uint64_t hit = found.blocks * block_tokens_ + found.partial_tokens;
+  const uint64_t loaded = found.lower * block_tokens_;
+  const uint64_t hit = found.blocks * block_tokens_ + found.partial_tokens + loaded;
   const uint64_t one = sign > 0 ? 1 : ~uint64_t{0};  // modular: adding -1
   for (KVScopeStats* s : {&stats_.total, &scopes_[found.scope].stats}) {
     s->requests += one;
@@ -188,6 +197,7 @@ void CacheShell::AddRequestStats(const KVRequest& request, const Found& found, i
     s->hit_tokens += one * hit;
     s->miss_tokens += one * (request.tokens.size() - hit);
     s->partial_tokens += one * found.partial_tokens;
+    s->loaded_tokens += one * loaded;
     s->in_flight_tokens += one * in_flight;
   }
 }
@@ -233,84 +243,41 @@ absl::StatusOr<Lease> CacheShell::Acquire(const KVRequest& request, bool warming
                                                      *options_.capacity_blocks));
   }
   auto lease = std::make_unique<LeaseRep>();
+  lease->publish = request.publish;
+  lease->warming = warming;
   lease->table.assign(groups_.size(), std::vector<BlockId>(total, kNoBlock));
   PromptBlocks prompt = Hash(request);
   Found found;
   std::vector<BlockHandle> path;
   path.reserve(prompt.names.size());
   PENSTOCK_RETURN_IF_ERROR(Lookup(request, &prompt, &found, &lease->table, &path));
-
-  Columns victims(groups_.size());
-  absl::Status room;
-  {
-    WriterLock lock(mu_);
-    Keep(found.anchor, found.blocks);
-    if (found.partial != kNoBlockHandle) Keep(found.partial, found.blocks + 1);
-    size_t flying = 0;
-    if (request.read && prompt.hasher == index_.hasher() &&
-        FindFlight(found.scope, prompt, found.blocks, &flying) != nullptr) {
-      found.in_flight_tokens =
-          InFlightTokens(request.tokens.size(), found.blocks * block_tokens_ + found.partial_tokens,
-                         found.blocks + flying);
-    }
-    const BlockHandle deepest = found.blocks == 0 ? kNoBlockHandle : found.anchor;
-    const PolicyRequest view{clock_->Now(), prompt.names, found.blocks, deepest, request.hint};
-    lease->cookie = policy_->OnRequest(view);
-    room = MakeRoom(total - found.blocks, &victims);
-    if (room.ok()) {
-      AddRequestStats(request, found, +1, warming);
-      if (found.warmed && !warming) ClearWarmed(found.anchor);
-      TouchScope(found.scope);
-      ++stats_.live_leases;
-    }
-  }
-  FreeColumns(&victims, /*subtract=*/false);
-  if (room.ok()) {
-    room = AllocateColumns(total - found.blocks, &lease->table, found.blocks);
-    if (!room.ok()) {
-      UseLess(total - found.blocks);
-      WriterLock lock(mu_);
-      AddRequestStats(request, found, -1, warming);
-      --stats_.live_leases;
-    }
-  }
-  if (!room.ok()) {
-    if (room.code() == absl::StatusCode::kResourceExhausted) {
+  std::shared_ptr<TierMove> load;
+  absl::Status status = TakeRoom(request, prompt, path, total, &found, lease.get(), &load);
+  if (!status.ok()) {
+    if (status.code() == absl::StatusCode::kResourceExhausted) {
       refused_.fetch_add(1, std::memory_order_relaxed);
     }
     AbandonLookup(found, lease->cookie);
-    return room;
+    return status;
   }
-  Found copied = found;
-  if (found.partial != kNoBlockHandle) {
-    if (!CopyPartial(found, &lease->table)) copied.partial_tokens = 0;
-    Columns dead(groups_.size());
-    {
-      WriterLock lock(mu_);
-      Unkeep(found.partial, found.blocks + 1, lease->cookie);
-      Reap(found.partial, &dead);
-      if (copied.partial_tokens == 0) {
-        AddRequestStats(request, found, -1, warming);
-        AddRequestStats(request, copied, +1, warming);
-      }
-    }
-    FreeColumns(&dead, /*subtract=*/true);
+  if (load != nullptr || found.partial != kNoBlockHandle) {
+    if (status = Fetch(request, load, total, &found, lease.get()); !status.ok()) return status;
   }
   lease->shell = shared_from_this();
-  lease->publish = request.publish;
-  lease->warming = warming;
-  lease->matched = lease->committed = found.blocks * block_tokens_ + copied.partial_tokens;
+  lease->matched = lease->committed = found.blocks * block_tokens_ + found.partial_tokens;
   lease->named = request.tokens.size();
   lease->tail_base = found.blocks * block_tokens_;
   lease->tail.assign(request.tokens.begin() + static_cast<ptrdiff_t>(lease->tail_base),
                      request.tokens.end());
   lease->extra_keys.assign(request.extra_keys.begin(), request.extra_keys.end());
+  lease->cheap = options_.second_tier.has_value() &&
+                 request.hint.p_reuse.value_or(1) < options_.second_tier->min_p_reuse;
   lease->owned.assign(total, 1);
   std::fill_n(lease->owned.begin(), found.blocks, uint8_t{0});
   lease->anchor = found.anchor;
   lease->public_blocks = found.blocks;
   if (lease->publish && prompt.names.size() > found.blocks) {
-    WriterLock lock(mu_);
+    HitLock lock(mu_, books_mu_);
     if (prompt.hasher == index_.hasher()) {
       lease->names = std::move(prompt.names);
       EnterFlight(lease.get());
@@ -319,11 +286,117 @@ absl::StatusOr<Lease> CacheShell::Acquire(const KVRequest& request, bool warming
   return Lease(std::move(lease));
 }
 
+// Whether Admit can do without changing the structure.
+bool CacheShell::FitsAlready(size_t columns) const { return Over(columns) == 0; }
+
+// Everything that the books of a new lease need. Under a HitLock only if FitsAlready, nothing was
+// warmed and nothing is to be loaded.
+absl::Status CacheShell::Admit(const KVRequest& request, const PromptBlocks& prompt,
+                               const std::vector<BlockHandle>& path, size_t total, Found* found,
+                               LeaseRep* lease, Room* room, std::shared_ptr<TierMove>* load) {
+  Keep(found->anchor, found->blocks);
+  if (found->partial != kNoBlockHandle) Keep(found->partial, found->blocks + 1);
+  const size_t matched = found->blocks + found->lower;
+  size_t flying = 0;
+  if (request.read && prompt.hasher == index_.hasher() &&
+      FindFlight(found->scope, prompt, matched, &flying) != nullptr) {
+    found->in_flight_tokens = InFlightTokens(
+        request.tokens.size(), matched * block_tokens_ + found->partial_tokens, matched + flying);
+  }
+  const BlockHandle deepest = found->blocks == 0 ? kNoBlockHandle : found->anchor;
+  const PolicyRequest view{clock_->Now(), prompt.names, found->blocks, deepest, request.hint};
+  lease->cookie = policy_->OnRequest(view);
+  PENSTOCK_RETURN_IF_ERROR(MakeRoom(total - found->blocks, room));
+  if (found->lower > 0) *load = StartLoad(path, found, &room->victims);
+  AddRequestStats(request, *found, +1, lease->warming);
+  if (found->warmed && !lease->warming) ClearWarmed(found->anchor);
+  TouchScope(found->scope);
+  ++stats_.live_leases;
+  return absl::OkStatus();
+}
+
+// Books and allocates the lease's own columns, [found->blocks, total). On an error nothing is left
+// but what Lookup held and Admit entered of it.
+absl::Status CacheShell::TakeRoom(const KVRequest& request, const PromptBlocks& prompt,
+                                  const std::vector<BlockHandle>& path, size_t total, Found* found,
+                                  LeaseRep* lease, std::shared_ptr<TierMove>* load) {
+  const size_t columns = total - found->blocks;
+  Room room(groups_.size());
+  absl::Status status;
+  bool admitted = false;
+  if (found->lower == 0 && !found->warmed) {
+    HitLock lock(mu_, books_mu_);
+    if (FitsAlready(columns)) {
+      status = Admit(request, prompt, path, total, found, lease, &room, load);
+      admitted = true;
+    }
+  }
+  if (!admitted) {
+    WriterLock lock(mu_);
+    status = Admit(request, prompt, path, total, found, lease, &room, load);
+  }
+  const bool entered = status.ok();
+  status.Update(ClearRoom(entered ? columns : 0, &room));
+  if (status.ok()) {
+    status = AllocateColumns(columns, &lease->table, found->blocks);
+    if (!status.ok()) UseLess(columns);
+  }
+  if (status.ok()) return status;
+  if (entered) {
+    HitLock lock(mu_, books_mu_);
+    AddRequestStats(request, *found, -1, lease->warming);
+    --stats_.live_leases;
+  }
+  if (*load != nullptr) CancelLoad(load->get());
+  return status;
+}
+
+// Loads from the second tier, or copies a part of a block: what does not work is a miss. An error
+// ends the lease: nothing is held then.
+absl::Status CacheShell::Fetch(const KVRequest& request, const std::shared_ptr<TierMove>& load,
+                               size_t total, Found* found, LeaseRep* lease) {
+  Found got = *found;
+  absl::Status status;
+  if (load != nullptr) status = Load(load, lease->cookie, lease, &got);
+  const bool copied = found->partial != kNoBlockHandle && CopyPartial(*found, &lease->table);
+  if (!copied) got.partial_tokens = 0;
+  Columns dead(groups_.size());
+  {
+    WriterLock lock(mu_);
+    if (found->partial != kNoBlockHandle) {
+      Unkeep(found->partial, found->blocks + 1, lease->cookie);
+      Reap(found->partial, &dead);
+    }
+    AddRequestStats(request, *found, -1, lease->warming);
+    if (status.ok()) {
+      Found now = *found;  // the same request, with what came of it
+      now.lower = got.blocks - found->blocks;
+      now.partial_tokens = got.partial_tokens;
+      AddRequestStats(request, now, +1, lease->warming);
+    } else {
+      --stats_.live_leases;
+    }
+  }
+  if (!status.ok()) {  // only a late load: its blocks, the first ones, are not ours any more
+    lease->owned.assign(total, 1);
+    std::fill_n(lease->owned.begin(), found->blocks + found->lower, uint8_t{0});
+    TakeOwned(lease, found->blocks + found->lower, &dead);
+  }
+  FreeColumns(&dead, /*subtract=*/true);
+  if (!status.ok()) {
+    AbandonLookup(got, lease->cookie);
+    return status;
+  }
+  *found = got;
+  return status;
+}
+
 // Undoes Lookup and the holds that followed it.
 void CacheShell::AbandonLookup(const Found& found, uint64_t cookie) {
   Columns dead(groups_.size());
   {
     WriterLock lock(mu_);
+    if (found.lowest != kNoBlockHandle) Unref(found.lowest, &dead);
     if (found.partial != kNoBlockHandle) {
       Unkeep(found.partial, found.blocks + 1, cookie);
       Reap(found.partial, &dead);

@@ -13,8 +13,8 @@ namespace penstock::internal {
 
 bool CacheShell::View::evictable(BlockHandle block) const {
   const IndexNode& n = index_.node(block);
-  return n.device_children == 0 && n.refs.load(std::memory_order_acquire) == 0 &&
-         (n.flags & IndexNode::kMoving) == 0;
+  return n.tier == Tier::kDevice && n.device_children == 0 &&
+         n.refs.load(std::memory_order_acquire) == 0 && (n.flags & IndexNode::kMoving) == 0;
 }
 
 // Every reference starts as transient, under the shared lock.
@@ -39,8 +39,11 @@ void CacheShell::Unkeep(BlockHandle block, size_t blocks, uint64_t cookie) {
   held_upper_ -= blocks;
   IndexNode& n = index_.node(block);
   n.refs.fetch_sub(1, std::memory_order_acq_rel);
-  if ((n.flags & IndexNode::kRoot) == 0 && n.tier == Tier::kDevice) {
+  if ((n.flags & IndexNode::kRoot) != 0) return;
+  if (n.tier == Tier::kDevice) {
     policy_->OnTouch(block, cookie, clock_->Now());
+  } else if (Offloaded(block)) {
+    lower_policy_->OnTouch(block, cookie, clock_->Now());
   }
 }
 
@@ -84,20 +87,41 @@ void CacheShell::TouchScope(uint32_t scope) {
   scope_links_.PushHot(&scope_lru_, scope);
 }
 
-void CacheShell::RemoveBlock(BlockHandle block, bool evicted, Columns* out) {
+// Takes a block from the device's books; its slots are the caller's.
+void CacheShell::LeaveDevice(BlockHandle block, bool evicted) {
   const IndexNode& n = index_.node(block);
   const IndexNode& parent = index_.node(n.parent);
-  Emit(KVEvent::Kind::kRemoved, block);
-  if (n.tier == Tier::kDevice) {
-    if (parent.device_children == 1 && (parent.flags & IndexNode::kRoot) == 0) {
-      policy_->OnLeaf(n.parent, block);
-    }
-    policy_->OnRemove(block, evicted);
-    for (size_t g = 0; g < groups_.size(); ++g) {
-      const BlockId id = index_.slots(block)[g];
-      if (id != kNoBlock) out->by_group[g].push_back(id);
+  if (parent.device_children == 1 && (parent.flags & IndexNode::kRoot) == 0) {
+    policy_->OnLeaf(n.parent, block);
+  }
+  policy_->OnRemove(block, evicted);
+}
+
+// Makes of a node one that is cached nowhere: kLost. What it had is in `out`, unless it was moving:
+// then it is the move's.
+void CacheShell::Strip(BlockHandle block, bool evicted, Columns* out) {
+  IndexNode& n = index_.node(block);
+  if ((n.flags & IndexNode::kLost) != 0) return;
+  const bool moving = (n.flags & IndexNode::kMoving) != 0;
+  Emit(KVEvent::Kind::kRemoved, block, moving ? Tier::kDevice : n.tier);
+  const bool device = n.tier == Tier::kDevice;
+  if (device) {
+    LeaveDevice(block, evicted);
+    index_.SetTier(block, Tier::kHost);
+  } else if (!moving) {
+    lower_policy_->OnRemove(block, evicted);
+    ++out->lower_columns;
+    if (index_.node(n.parent).first_child == block && n.next_sibling == kNoBlockHandle &&
+        Offloaded(n.parent)) {
+      lower_policy_->OnLeaf(n.parent, block);
     }
   }
+  for (size_t g = 0; g < groups_.size() && !moving; ++g) {
+    BlockId& id = index_.slots(block)[g];
+    if (id != kNoBlock) (device ? out->by_group : out->lower)[g].push_back(id);
+    id = kNoBlock;
+  }
+  n.flags = static_cast<uint8_t>((n.flags & ~IndexNode::kMoving) | IndexNode::kLost);
   ScopeState& scope = scopes_[n.scope];
   --scope.stats.cached_blocks;
   --stats_.total.cached_blocks;
@@ -105,17 +129,46 @@ void CacheShell::RemoveBlock(BlockHandle block, bool evicted, Columns* out) {
     ++scope.stats.evicted_blocks;
     ++stats_.total.evicted_blocks;
   }
-  index_.Remove(block);
 }
 
-size_t CacheShell::Evict(size_t columns, Columns* out) {
+// Removes a lost node that nothing holds. False: something does.
+bool CacheShell::Discard(BlockHandle block) {
+  const IndexNode& n = index_.node(block);
+  if (n.first_child != kNoBlockHandle || n.refs.load(std::memory_order_acquire) != 0) return false;
+  index_.Remove(block);
+  return true;
+}
+
+// Forgets a block and what continues it in the second tier. A node above one that is just moving
+// stays until that has arrived.
+void CacheShell::RemoveBlock(BlockHandle block, bool evicted, Columns* out) {
+  if (index_.node(block).first_child != kNoBlockHandle) {
+    std::vector<BlockHandle> below{block};  // parents before children
+    for (size_t i = 0; i < below.size(); ++i) {
+      for (BlockHandle h = index_.node(below[i]).first_child; h != kNoBlockHandle;
+           h = index_.node(h).next_sibling) {
+        below.push_back(h);
+      }
+    }
+    for (; below.size() > 1; below.pop_back()) {
+      if ((index_.node(below.back()).flags & IndexNode::kMoving) != 0) continue;
+      Strip(below.back(), evicted, out);
+      Discard(below.back());
+    }
+  }
+  Strip(block, evicted, out);
+  Discard(block);
+}
+
+// With `offload`, what is worth it only leaves the device.
+size_t CacheShell::Evict(size_t columns, Columns* out, TierMove* offload) {
   const MonoTime now = clock_->Now();
   size_t evicted = 0;
   for (; evicted < columns; ++evicted) {
     const BlockHandle victim = policy_->PickVictim(view_, now);
     if (victim == kNoBlockHandle) break;
     PENSTOCK_CHECK(index_.live(victim) && view_.evictable(victim));  // a policy may be the host's
-    RemoveBlock(victim, /*evicted=*/true, out);
+    if (!StartOffload(victim, offload, out)) RemoveBlock(victim, /*evicted=*/true, out);
   }
   return evicted;
 }
@@ -130,38 +183,44 @@ size_t CacheShell::Evictable() const {
       if (!held.insert(h).second) break;
     }
   }
-  return index_.blocks() - held.size();
+  return index_.device_blocks() - held.size();
+}
+
+// By how many columns the device would be over its capacity with `columns` more.
+size_t CacheShell::Over(size_t columns) const {
+  if (!options_.capacity_blocks.has_value()) return 0;
+  size_t used = 0;
+  for (size_t g = 0; g < groups_.size(); ++g) used = std::max(used, used_[g].load());
+  return used + columns > *options_.capacity_blocks ? used + columns - *options_.capacity_blocks
+                                                    : 0;
 }
 
 // Books `columns` more blocks of every group; evicts what stands in the way, or nothing at all if
-// that cannot suffice.
-absl::Status CacheShell::MakeRoom(size_t columns, Columns* out) {
-  const auto over = [&]() -> size_t {
-    if (!options_.capacity_blocks.has_value()) return 0;
-    size_t used = 0;
-    for (size_t g = 0; g < groups_.size(); ++g) used = std::max(used, used_[g].load());
-    return used + columns > *options_.capacity_blocks ? used + columns - *options_.capacity_blocks
-                                                      : 0;
-  };
-  if (const size_t needed = over(); needed > 0) {
-    const size_t cached = index_.blocks();
+// that cannot suffice. ClearRoom must follow without the lock, whatever comes of it.
+absl::Status CacheShell::MakeRoom(size_t columns, Room* room) {
+  if (const size_t needed = Over(columns); needed > 0) {
+    const size_t cached = index_.device_blocks();
     const bool surely = cached >= held_upper_ && cached - held_upper_ >= needed;
     if (!surely && Evictable() < needed) {
       return absl::ResourceExhaustedError(
           absl::StrCat(columns, " blocks wanted, capacity_blocks is ", *options_.capacity_blocks,
                        ", too many are held by leases and pins"));
     }
+    room->offload = NewOffload(/*promised=*/true);
   }
   // A column whose groups have holes (windows) frees less than one block of each group: hence the
   // loop.
-  for (size_t needed = over(); needed > 0; needed = over()) {
-    Columns victims(groups_.size());
-    const size_t evicted = Evict(needed, &victims);
-    for (size_t g = 0; g < groups_.size(); ++g) {
-      used_[g].fetch_sub(victims.by_group[g].size());
-      out->by_group[g].insert(out->by_group[g].end(), victims.by_group[g].begin(),
-                              victims.by_group[g].end());
-    }
+  const auto leaving = [&](size_t g) {
+    if (room->offload == nullptr) return room->victims.by_group[g].size();
+    const std::vector<BlockId>& ids = room->offload->device[g];
+    return room->victims.by_group[g].size() + ids.size() -
+           static_cast<size_t>(std::count(ids.begin(), ids.end(), kNoBlock));
+  };
+  for (size_t needed = Over(columns); needed > 0; needed = Over(columns)) {
+    std::vector<size_t> before;
+    for (size_t g = 0; g < groups_.size(); ++g) before.push_back(leaving(g));
+    const size_t evicted = Evict(needed, &room->victims, room->offload.get());
+    for (size_t g = 0; g < groups_.size(); ++g) used_[g].fetch_sub(leaving(g) - before[g]);
     if (evicted == 0) {  // other lookups hold blocks just now, or holes
       return absl::ResourceExhaustedError(
           absl::StrCat(columns, " blocks wanted, nothing more can be evicted"));
@@ -169,6 +228,39 @@ absl::Status CacheShell::MakeRoom(size_t columns, Columns* out) {
   }
   UseMore(columns);
   return absl::OkStatus();
+}
+
+// Gives back and offloads what MakeRoom took. kResourceExhausted: the host is late with blocks of
+// the `columns` that were booked, and there are no others; they are booked no more.
+absl::Status CacheShell::ClearRoom(size_t columns, Room* room) {
+  FreeColumns(&room->victims, /*subtract=*/false);
+  if (room->offload == nullptr || room->offload->blocks.empty()) return absl::OkStatus();
+  Offload(room->offload);
+  absl::Status status;
+  {
+    WriterLock lock(mu_);
+    if (!MarkLate(room->offload.get())) return absl::OkStatus();
+    for (size_t over = Over(0); over > 0; over = Over(0)) {
+      Columns more(groups_.size());
+      const size_t evicted = Evict(over, &more, /*offload=*/nullptr);
+      if (evicted == 0) {
+        UseLess(columns);
+        status = absl::ResourceExhaustedError(
+            absl::StrCat(columns, " blocks wanted, the store has not finished offloading"));
+        break;
+      }
+      for (size_t g = 0; g < groups_.size(); ++g) {
+        used_[g].fetch_sub(more.by_group[g].size());
+        room->victims.by_group[g].insert(room->victims.by_group[g].end(), more.by_group[g].begin(),
+                                         more.by_group[g].end());
+        room->victims.lower[g].insert(room->victims.lower[g].end(), more.lower[g].begin(),
+                                      more.lower[g].end());
+      }
+      room->victims.lower_columns += more.lower_columns;
+    }
+  }
+  FreeColumns(&room->victims, /*subtract=*/false);
+  return status;
 }
 
 void CacheShell::UseMore(size_t columns) {
@@ -179,18 +271,27 @@ void CacheShell::UseLess(size_t columns) {
   for (size_t g = 0; g < groups_.size(); ++g) used_[g].fetch_sub(columns);
 }
 
+// `subtract`: device blocks from used_. Columns of the second tier always are.
 void CacheShell::FreeColumns(Columns* columns, bool subtract) {
   for (size_t g = 0; g < groups_.size(); ++g) {
     std::vector<BlockId>& ids = columns->by_group[g];
-    if (ids.empty()) continue;
-    store_->Free(static_cast<GroupId>(g), Tier::kDevice, ids);
-    if (subtract) used_[g].fetch_sub(ids.size());
-    ids.clear();
+    if (!ids.empty()) {
+      store_->Free(static_cast<GroupId>(g), Tier::kDevice, ids);
+      if (subtract) used_[g].fetch_sub(ids.size());
+      ids.clear();
+    }
+    std::vector<BlockId>& lower = columns->lower[g];
+    if (lower.empty()) continue;
+    store_->Free(static_cast<GroupId>(g), options_.second_tier->tier, lower);
+    lower.clear();
   }
+  if (columns->lower_columns != 0) lower_used_.fetch_sub(columns->lower_columns);
+  columns->lower_columns = 0;
 }
 
 // Fills positions [first, first + columns) of every group's table, all or nothing. Evicts and asks
-// again when the store is full; does not change used_ on balance.
+// again when the store is full (the second time without offloading, which a late host would not
+// have done in time); does not change used_ on balance.
 absl::Status CacheShell::AllocateColumns(size_t columns, BlockTable* table, size_t first) {
   if (columns == 0) return absl::OkStatus();
   for (int attempt = 0;; ++attempt) {
@@ -209,26 +310,38 @@ absl::Status CacheShell::AllocateColumns(size_t columns, BlockTable* table, size
     }
     store_errors_.fetch_add(1, std::memory_order_relaxed);
     if (status.code() != absl::StatusCode::kResourceExhausted || attempt == 3) return status;
-    Columns victims(groups_.size());
-    size_t evicted;
-    {
-      WriterLock lock(mu_);
-      evicted = Evict(columns, &victims);
-    }
-    FreeColumns(&victims, /*subtract=*/true);
-    if (evicted == 0) return status;
+    if (EvictNow(columns, /*offload=*/attempt == 0) == 0) return status;
   }
+}
+
+// Evicts outside of any reservation.
+size_t CacheShell::EvictNow(size_t columns, bool offload) {
+  Columns victims(groups_.size());
+  std::shared_ptr<TierMove> move = offload ? NewOffload(/*promised=*/false) : nullptr;
+  size_t evicted;
+  {
+    WriterLock lock(mu_);
+    evicted = Evict(columns, &victims, move.get());
+  }
+  FreeColumns(&victims, /*subtract=*/true);
+  if (move != nullptr && !move->blocks.empty()) {
+    Offload(move);
+    WriterLock lock(mu_);
+    MarkLate(move.get());
+  }
+  return evicted;
 }
 
 // The two steps above for a lease that grows. On success used_ counts the columns.
 absl::Status CacheShell::ReserveColumns(size_t columns, BlockTable* table, size_t first) {
-  Columns victims(groups_.size());
+  Room room(groups_.size());
   absl::Status status;
   {
     WriterLock lock(mu_);
-    status = MakeRoom(columns, &victims);
+    status = MakeRoom(columns, &room);
   }
-  FreeColumns(&victims, /*subtract=*/false);
+  const absl::Status cleared = ClearRoom(status.ok() ? columns : 0, &room);
+  status.Update(cleared);
   if (status.ok()) {
     for (std::vector<BlockId>& column : *table) column.resize(first + columns, kNoBlock);
     status = AllocateColumns(columns, table, first);

@@ -2,9 +2,9 @@
 //
 // CacheShell: snapshot and restore of the index.
 //
-//   snapshot := "PSKV1\n" u32 block_tokens u32 groups u32 scopes scope* u32 blocks block* sha256
+//   snapshot := "PSKV2\n" u32 block_tokens u32 groups u32 scopes scope* u32 blocks block* sha256
 //   scope    := 4 × (u32 length, bytes)      model, adapter, tenant, approximation
-//   block    := u32 scope, u32 parent (position in this list, ~0: none), block_tokens × i32,
+//   block    := u32 scope, u32 parent (position in this list, ~0: none), u8 tier, block_tokens × i32,
 //               u32 keys, keys × (i64 start, u64 length, 32 bytes), groups × u64 block id
 //   sha256   := of all bytes before it
 // Integers are little-endian. Parents come before children.
@@ -21,7 +21,7 @@
 namespace penstock::internal {
 namespace {
 
-constexpr std::string_view kSnapshotMagic = "PSKV1\n";
+constexpr std::string_view kSnapshotMagic = "PSKV2\n";
 constexpr uint32_t kNoParent = UINT32_MAX;
 constexpr size_t kRestoreBatch = 64;
 
@@ -91,10 +91,15 @@ std::string CacheShell::Snapshot() const {
         order.emplace_back(h, kNoParent);
       }
     }
+    const auto unusable = [&](const auto& entry) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+      return (index_.node(entry.first).flags & IndexNode::kUnusable) != 0;
+    };
+    order.erase(std::remove_if(order.begin(), order.end(), unusable), order.end());
     for (size_t i = 0; i < order.size(); ++i) {
       for (BlockHandle h = index_.node(order[i].first).first_child; h != kNoBlockHandle;
            h = index_.node(h).next_sibling) {
         order.emplace_back(h, static_cast<uint32_t>(i));
+        if (unusable(order.back())) order.pop_back();  // on its way between tiers
       }
     }
     PutLittleEndian(scopes, 4, &out);
@@ -103,6 +108,7 @@ std::string CacheShell::Snapshot() const {
     for (const auto& [h, parent] : order) {
       PutLittleEndian(scope_number[index_.node(h).scope], 4, &out);
       PutLittleEndian(parent, 4, &out);
+      PutLittleEndian(static_cast<uint64_t>(index_.node(h).tier), 1, &out);
       for (TokenId t : index_.tokens(h)) PutLittleEndian(static_cast<uint32_t>(t), 4, &out);
       const std::vector<BlockExtra>& extras = index_.extras(h);
       PutLittleEndian(extras.size(), 4, &out);
@@ -157,6 +163,9 @@ absl::Status CacheShell::ParseSnapshot(std::string_view bytes, std::vector<Scope
     SavedBlock b;
     b.scope = static_cast<uint32_t>(in.Get(4));
     b.parent = static_cast<uint32_t>(in.Get(4));
+    const uint64_t tier = in.Get(1);
+    if (tier > static_cast<uint64_t>(Tier::kDisk)) return SnapshotDamaged("a block in no tier");
+    b.tier = static_cast<Tier>(tier);
     for (size_t t = 0; t < block_tokens_ && in.ok(); ++t) {
       b.tokens.push_back(static_cast<TokenId>(in.Get(4)));
     }
@@ -181,14 +190,48 @@ absl::Status CacheShell::ParseSnapshot(std::string_view bytes, std::vector<Scope
   return absl::OkStatus();
 }
 
-// Inserts one batch that the host has loaded. Every block that is found or inserted is held until
-// the end of Restore.
+// Columns of a tier that are free.
+size_t CacheShell::RestoreRoom(Tier tier) const {
+  if (tier != Tier::kDevice) {
+    if (!options_.second_tier.has_value()) return 0;
+    const size_t capacity = options_.second_tier->capacity_blocks;
+    return capacity - std::min(capacity, lower_used_.load());
+  }
+  if (!options_.capacity_blocks.has_value()) return SIZE_MAX;
+  size_t used = 0;
+  for (size_t g = 0; g < groups_.size(); ++g) used = std::max(used, used_[g].load());
+  return *options_.capacity_blocks - std::min(*options_.capacity_blocks, used);
+}
+
+// Books and allocates columns without evicting anything; all or nothing.
+absl::Status CacheShell::RestoreAllocate(Tier tier, size_t columns, BlockTable* table) {
+  const bool device = tier == Tier::kDevice;
+  {
+    WriterLock lock(mu_);
+    if (RestoreRoom(tier) < columns) return absl::ResourceExhaustedError("no room");
+    device ? UseMore(columns) : static_cast<void>(lower_used_.fetch_add(columns));
+  }
+  for (size_t g = 0; g < groups_.size(); ++g) {
+    std::vector<BlockId>& ids = (*table)[g];
+    ids.assign(columns, kNoBlock);
+    absl::Status status = store_->Allocate(static_cast<GroupId>(g), tier, absl::MakeSpan(ids));
+    if (status.ok()) continue;
+    store_errors_.fetch_add(1, std::memory_order_relaxed);
+    while (g-- > 0) store_->Free(static_cast<GroupId>(g), tier, (*table)[g]);
+    device ? UseLess(columns) : static_cast<void>(lower_used_.fetch_sub(columns));
+    return status;
+  }
+  return absl::OkStatus();
+}
+
+// Inserts one batch that the host has loaded into blocks of `tier`. Every block that is found or
+// inserted is held until the end of Restore.
 void CacheShell::RestoreBatch(const std::vector<Scope>& scopes,
                               const std::vector<SavedBlock>& saved, absl::Span<const size_t> batch,
-                              const BlockTable& table, std::vector<BlockHandle>* handles,
+                              Tier tier, const BlockTable& table, std::vector<BlockHandle>* handles,
                               RestoreReport* report, Columns* dead) {
   WriterLock lock(mu_);
-  const MonoTime now = clock_->Now();
+  const bool device = tier == Tier::kDevice;
   for (size_t i = 0; i < batch.size(); ++i) {
     const SavedBlock& b = saved[batch[i]];
     BlockHandle parent = kNoBlockHandle;
@@ -200,38 +243,93 @@ void CacheShell::RestoreBatch(const std::vector<Scope>& scopes,
           FindOrAddScope(RootName(*index_.hasher(), scope), scope, dead);
       if (id.ok()) parent = scopes_[*id].root;
     }
-    BlockHandle h = kNoBlockHandle;
-    if (parent != kNoBlockHandle && !scopes_[index_.node(parent).scope].dropped) {
-      const uint64_t name =
-          NameBlock(*index_.hasher(), index_.node(parent).name, b.tokens, b.extras);
-      h = index_.Find(parent, name, b.tokens.data(), b.extras);
-      if (h != kNoBlockHandle) {
-        ++report->present;
-        Ref(h);
-        (*handles)[batch[i]] = h;
-        h = kNoBlockHandle;  // its own block is not needed
-      } else {
-        h = index_.Insert(parent, name, b.tokens.data(), b.extras, Tier::kDevice);
-        Ref(h);
-        (*handles)[batch[i]] = h;
-        for (size_t g = 0; g < groups_.size(); ++g) index_.slots(h)[g] = table[g][i];
-        policy_->OnInsert(
-            h, (index_.node(parent).flags & IndexNode::kRoot) != 0 ? kNoBlockHandle : parent, name,
-            0, now);
-        ScopeState& scope = scopes_[index_.node(h).scope];
-        for (KVScopeStats* s : {&stats_.total, &scope.stats}) {
-          ++s->inserted_blocks;
-          ++s->cached_blocks;
-        }
-        Emit(KVEvent::Kind::kStored, h);
-        ++report->restored;
-        continue;
-      }
+    bool inserted = false;
+    if (RestorableBelow(parent, tier)) {
+      inserted = RestoreBlock(b, parent, tier, &(*handles)[batch[i]], report);
     } else {
       ++report->skipped;
     }
-    for (size_t g = 0; g < groups_.size(); ++g) dead->by_group[g].push_back(table[g][i]);
+    if (!inserted && !device) ++dead->lower_columns;
+    for (size_t g = 0; g < groups_.size(); ++g) {
+      if (inserted && b.slots[g] != kNoBlock) {
+        index_.slots((*handles)[batch[i]])[g] = table[g][i];
+      } else {
+        (device ? dead->by_group : dead->lower)[g].push_back(table[g][i]);
+      }
+    }
   }
+}
+
+// Nothing stands on the device below a block that does not, and nothing below one on its way.
+bool CacheShell::RestorableBelow(BlockHandle parent, Tier tier) const {
+  if (parent == kNoBlockHandle || scopes_[index_.node(parent).scope].dropped) return false;
+  const IndexNode& p = index_.node(parent);
+  return (p.flags & IndexNode::kUnusable) == 0 &&
+         (tier != Tier::kDevice || p.tier == Tier::kDevice);
+}
+
+// True: a new node, whose slots the caller fills. False: it is there already, or cannot be.
+bool CacheShell::RestoreBlock(const SavedBlock& b, BlockHandle parent, Tier tier,
+                              BlockHandle* handle, RestoreReport* report) {
+  const uint64_t name = NameBlock(*index_.hasher(), index_.node(parent).name, b.tokens, b.extras);
+  BlockHandle h = index_.Find(parent, name, b.tokens.data(), b.extras);
+  if (h != kNoBlockHandle) {
+    if ((index_.node(h).flags & IndexNode::kUnusable) != 0) {
+      ++report->skipped;
+      return false;
+    }
+    ++report->present;
+    Ref(h);
+    *handle = h;
+    return false;
+  }
+  h = index_.Insert(parent, name, b.tokens.data(), b.extras, tier);
+  Ref(h);
+  *handle = h;
+  const BlockHandle above =
+      (index_.node(parent).flags & IndexNode::kRoot) != 0 ? kNoBlockHandle : parent;
+  (tier == Tier::kDevice ? policy_ : lower_policy_)->OnInsert(h, above, name, 0, clock_->Now());
+  for (KVScopeStats* s : {&stats_.total, &scopes_[index_.node(h).scope].stats}) {
+    ++s->inserted_blocks;
+    ++s->cached_blocks;
+  }
+  Emit(KVEvent::Kind::kStored, h, tier);
+  ++report->restored;
+  return true;
+}
+
+// The next blocks that may be restored together: into one tier, none of them below another, all
+// below something that was restored or found. Advances `next`.
+std::vector<size_t> CacheShell::NextRestoreBatch(const std::vector<SavedBlock>& saved,
+                                                 const std::vector<BlockHandle>& handles,
+                                                 bool device_full, size_t* next, Tier* tier,
+                                                 RestoreReport* report) const {
+  ReaderLock lock(mu_);
+  std::vector<size_t> batch;
+  const size_t begin = *next;
+  const size_t device = device_full ? 0 : RestoreRoom(Tier::kDevice);
+  const Tier lower = options_.second_tier.has_value() ? options_.second_tier->tier : Tier::kHost;
+  for (; *next < saved.size(); ++*next) {
+    const uint32_t parent = saved[*next].parent;
+    if (parent != kNoParent && parent >= begin) break;  // its handle must be known
+    if (parent != kNoParent && handles[parent] == kNoBlockHandle) {
+      ++report->skipped;
+      continue;
+    }
+    const bool below_lower =
+        parent != kNoParent && index_.node(handles[parent]).tier != Tier::kDevice;
+    const Tier wanted = device > 0 && !below_lower ? Tier::kDevice : lower;
+    if (batch.empty()) {
+      if (RestoreRoom(wanted) == 0) {  // restoring evicts nothing
+        ++report->skipped;
+        continue;
+      }
+      *tier = wanted;
+    }
+    if (wanted != *tier || batch.size() == std::min(kRestoreBatch, RestoreRoom(*tier))) break;
+    batch.push_back(*next);
+  }
+  return batch;
 }
 
 absl::StatusOr<RestoreReport> CacheShell::Restore(std::string_view bytes, RestoreFn load) {
@@ -240,45 +338,39 @@ absl::StatusOr<RestoreReport> CacheShell::Restore(std::string_view bytes, Restor
   if (absl::Status status = ParseSnapshot(bytes, &scopes, &saved); !status.ok()) return status;
   RestoreReport report;
   std::vector<BlockHandle> handles(saved.size(), kNoBlockHandle);
+  bool device_full = false;
   for (size_t next = 0; next < saved.size();) {
-    // A batch holds no block together with its parent: the parent's handle must be known.
-    std::vector<size_t> batch;
+    Tier tier = Tier::kDevice;
     const size_t begin = next;
-    for (; next < saved.size() && batch.size() < kRestoreBatch; ++next) {
-      const uint32_t parent = saved[next].parent;
-      if (parent != kNoParent && parent >= begin) break;
-      if (parent != kNoParent && handles[parent] == kNoBlockHandle) {
-        ++report.skipped;
-        continue;
-      }
-      batch.push_back(next);
-    }
+    const std::vector<size_t> batch =
+        NextRestoreBatch(saved, handles, device_full, &next, &tier, &report);
     if (batch.empty()) continue;
-    if (options_.capacity_blocks.has_value()) {
-      size_t used = 0;
-      for (size_t g = 0; g < groups_.size(); ++g) used = std::max(used, used_[g].load());
-      const size_t room = *options_.capacity_blocks > used ? *options_.capacity_blocks - used : 0;
-      report.skipped += batch.size() - std::min(batch.size(), room);
-      batch.resize(std::min(batch.size(), room));  // restoring evicts nothing
-      if (batch.empty()) continue;
-    }
     BlockTable table(groups_.size());
-    if (absl::Status status = ReserveColumns(batch.size(), &table, 0); !status.ok()) {
-      report.skipped += batch.size();
+    if (!RestoreAllocate(tier, batch.size(), &table).ok()) {
+      if (tier == Tier::kDevice && options_.second_tier.has_value() && !device_full) {
+        device_full = true;  // again, into the second tier
+        report.skipped -= next - begin - batch.size();
+        next = begin;
+      } else {
+        report.skipped += batch.size();
+      }
       continue;
     }
     std::vector<RestoredBlock> blocks;
     Columns dead(groups_.size());
     for (size_t i = 0; i < batch.size(); ++i) {
       for (size_t g = 0; g < groups_.size(); ++g) {
-        blocks.push_back({static_cast<GroupId>(g), saved[batch[i]].slots[g], table[g][i]});
+        const BlockId id = saved[batch[i]].slots[g];
+        if (id == kNoBlock) continue;  // it had none in this group
+        blocks.push_back({static_cast<GroupId>(g), id, table[g][i], saved[batch[i]].tier, tier});
       }
     }
     if (load(blocks).ok()) {
-      RestoreBatch(scopes, saved, batch, table, &handles, &report, &dead);
+      RestoreBatch(scopes, saved, batch, tier, table, &handles, &report, &dead);
     } else {
       report.failed += batch.size();
-      for (size_t g = 0; g < groups_.size(); ++g) dead.by_group[g] = table[g];
+      (tier == Tier::kDevice ? dead.by_group : dead.lower) = table;
+      if (tier != Tier::kDevice) dead.lower_columns += batch.size();
     }
     FreeColumns(&dead, /*subtract=*/true);
   }
@@ -286,10 +378,7 @@ absl::StatusOr<RestoreReport> CacheShell::Restore(std::string_view bytes, Restor
   {
     WriterLock lock(mu_);
     for (size_t i = handles.size(); i-- > 0;) {  // children first
-      if (handles[i] == kNoBlockHandle) continue;
-      Keep(handles[i], 0);
-      Unkeep(handles[i], 0, 0);
-      Reap(handles[i], &dead);
+      if (handles[i] != kNoBlockHandle) Unref(handles[i], &dead);
     }
     RekeyIfWanted();
   }

@@ -21,6 +21,7 @@ namespace {
 struct ProgramOptions {
   size_t block_tokens = 4;
   size_t capacity = 24;
+  size_t lower_capacity = 0;
   size_t groups = 1;
   size_t steps = 2000;
   uint64_t hash_mask = ~uint64_t{0};
@@ -32,10 +33,13 @@ struct ProgramOptions {
 class Program {
  public:
   Program(const ProgramOptions& options, uint64_t seed)
-      : o_(options), rng_(seed), model_(options.block_tokens, options.capacity) {
+      : o_(options),
+        rng_(seed),
+        model_(options.block_tokens, options.capacity, options.lower_capacity) {
     MemoryBlockStoreOptions store;
     store.block_tokens = o_.block_tokens;
     store.capacity_blocks = o_.capacity;
+    store.host_capacity_blocks = o_.lower_capacity;
     store.groups = o_.groups;
     store.poison_freed = true;
     store_ = *MemoryBlockStore::Create(store);
@@ -46,6 +50,10 @@ class Program {
     cache.partial_candidates = 1000;
     cache.max_pinned_fraction = 1;
     cache.policy = [] { return NewLruPolicy(); };
+    if (o_.lower_capacity > 0) {
+      cache.second_tier.emplace();
+      cache.second_tier->capacity_blocks = o_.lower_capacity;
+    }
     cache_.emplace(*internal::KVCacheAccess::Create(store_.get(), cache, seed, o_.hash_mask));
   }
 
@@ -59,6 +67,8 @@ class Program {
       ASSERT_EQ(cache_->GetStats().total.evicted_blocks, model_.evicted());
       ASSERT_EQ(cache_->GetStats().total.hit_tokens, model_.hits());
       ASSERT_EQ(store_->allocated_blocks(), model_.used() * o_.groups);
+      ASSERT_EQ(cache_->GetStats().offloaded_blocks, model_.lower_used());
+      ASSERT_EQ(store_->allocated_blocks(Tier::kHost), model_.lower_used() * o_.groups);
       if (step % o_.check_every == 0) {
         const absl::Status sound = cache_->CheckInvariants();
         ASSERT_TRUE(sound.ok()) << sound;
@@ -71,6 +81,7 @@ class Program {
     leases_.clear();
     cache_.reset();
     EXPECT_EQ(store_->allocated_blocks(), 0u);
+    EXPECT_EQ(store_->allocated_blocks(Tier::kHost), 0u);
   }
 
  private:
@@ -270,6 +281,20 @@ TEST(KVCacheRandomTest, ProgramsAgreeWithTheModelInTwoGroups) {
   ProgramOptions options;
   options.groups = 2;
   RunPrograms(options, 3);
+}
+
+TEST(KVCacheRandomTest, ProgramsAgreeWithTheModelWithASecondTier) {
+  ProgramOptions options;
+  options.lower_capacity = 30;
+  RunPrograms(options, 4);
+  options.capacity = 12;
+  options.lower_capacity = 3;  // smaller than what one eviction brings
+  options.groups = 2;
+  RunPrograms(options, 3);
+  options.capacity = 16;
+  options.lower_capacity = 1000;
+  options.hash_mask = 0;
+  RunPrograms(options, 2);
 }
 
 TEST(KVCacheRandomTest, ProgramsAgreeWithTheModelAtBlocksOfOneToken) {

@@ -10,13 +10,15 @@
 //
 // A node's key spells the scope's generation, every block's tokens and every block's extra keys.
 // Least recently used leaf first: each use stamps all nodes of its path; the victim is the oldest
-// node without children that is on no held path.
+// node without children that is on no held path. With a second tier the victim moves there (victims
+// of one call arrive together, and do not displace each other); there the leaf that came first goes.
 #ifndef PENSTOCK_TESTS_SUPPORT_KV_MODEL_H_
 #define PENSTOCK_TESTS_SUPPORT_KV_MODEL_H_
 
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -33,6 +35,7 @@ struct KVModelLease {
   std::vector<ExtraKey> extras;
   size_t matched = 0, committed = 0;
   size_t partial = 0;          // of matched, copied
+  size_t lower = 0;            // blocks of the match that are loaded
   size_t public_blocks = 0;    // depth of the path it holds
   size_t owned = 0;            // private blocks
   std::vector<bool> is_owned;  // by position
@@ -42,7 +45,8 @@ struct KVModelLease {
 
 class KVModel {
  public:
-  KVModel(size_t block_tokens, size_t capacity) : b_(block_tokens), capacity_(capacity) {}
+  KVModel(size_t block_tokens, size_t capacity, size_t lower_capacity = 0)
+      : b_(block_tokens), capacity_(capacity), lower_capacity_(lower_capacity) {}
 
   std::optional<KVModelLease> Acquire(const std::string& scope, const std::vector<TokenId>& tokens,
                                       const std::vector<ExtraKey>& extras, size_t reserve,
@@ -58,7 +62,10 @@ class KVModel {
     if (total > capacity_) return std::nullopt;
     Hold(lease, +1);
     if (!partial_source.empty()) ++held_[partial_source];
+    if (lease.lower > 0) held_lower_ = Key(lease, lease.public_blocks + lease.lower);
     const bool room = MakeRoom(total - lease.public_blocks);
+    if (!room && lease.lower > 0) nodes_[held_lower_].lower_last = ++now_;
+    held_lower_.clear();
     if (!partial_source.empty()) {
       if (--held_[partial_source] == 0) held_.erase(partial_source);
       Touch(partial_source);
@@ -68,10 +75,11 @@ class KVModel {
       TouchPath(lease, lease.public_blocks);
       return std::nullopt;
     }
+    used_ += total - lease.public_blocks;
+    Load(&lease);
     lease.owned = total - lease.public_blocks;
     lease.is_owned.assign(total, true);
     std::fill_n(lease.is_owned.begin(), lease.public_blocks, false);
-    used_ += lease.owned;
     requested_ += tokens.size();
     hits_ += lease.matched;
     return lease;
@@ -118,11 +126,18 @@ class KVModel {
       ++lease->public_blocks;
       Hold(*lease, +1);
       const std::string key = Key(*lease, lease->public_blocks);
-      if (nodes_.count(key) != 0) {
+      const auto there = nodes_.find(key);
+      if (there != nodes_.end() && !there->second.lower) {
         ++lease->deduped;
         continue;
       }
-      nodes_[key] = {++now_, ++inserted_};
+      if (there != nodes_.end()) {
+        there->second.lower = false;
+        there->second.last = ++now_;
+        --lower_used_;
+      } else {
+        nodes_[key] = {++now_, ++inserted_, false, 0};
+      }
       lease->is_owned[lease->public_blocks - 1] = false;
       --lease->owned;  // used_ is unchanged: the block became the cache's
     }
@@ -201,7 +216,7 @@ class KVModel {
     pin->tokens = tokens;
     pin->extras = extras;
     while ((pin->public_blocks + 1) * b_ <= tokens.size() &&
-           nodes_.count(Key(*pin, pin->public_blocks + 1)) != 0) {
+           OnDevice(Key(*pin, pin->public_blocks + 1))) {
       ++pin->public_blocks;
     }
     if (pin->public_blocks > 0) Hold(*pin, +1);
@@ -211,17 +226,21 @@ class KVModel {
   size_t Shrink(size_t blocks) {
     size_t evicted = 0;
     while (used() > blocks && EvictOne()) ++evicted;
+    Arrive();
     return evicted;
   }
 
   size_t cached() const { return nodes_.size(); }
   size_t used() const { return used_; }
+  size_t lower_used() const { return lower_used_; }
   uint64_t evicted() const { return evicted_; }
   uint64_t hits() const { return hits_; }
 
  private:
   struct Node {
     uint64_t last = 0, inserted = 0;
+    bool lower = false;
+    uint64_t lower_last = 0;
   };
 
   size_t BlocksFor(size_t tokens) const { return (tokens + b_ - 1) / b_; }
@@ -288,9 +307,15 @@ class KVModel {
   void Match(KVModelLease* lease, std::string* partial_source) {
     const size_t usable = lease->tokens.size() - 1;
     while ((lease->public_blocks + 1) * b_ <= usable &&
-           nodes_.count(Key(*lease, lease->public_blocks + 1)) != 0) {
+           OnDevice(Key(*lease, lease->public_blocks + 1))) {
       ++lease->public_blocks;
     }
+    while ((lease->public_blocks + lease->lower + 1) * b_ <= usable &&
+           nodes_.count(Key(*lease, lease->public_blocks + lease->lower + 1)) != 0) {
+      ++lease->lower;
+    }
+    lease->matched = lease->committed = (lease->public_blocks + lease->lower) * b_;
+    if (lease->lower > 0) return;
     const std::string prefix = Key(*lease, lease->public_blocks);
     const size_t begin = lease->public_blocks * b_;
     uint64_t newest = 0;
@@ -298,6 +323,7 @@ class KVModel {
          it != nodes_.end() && it->first.compare(0, prefix.size(), prefix) == 0; ++it) {
       const std::string rest = it->first.substr(prefix.size());
       if (rest.empty() || rest.find('/') != rest.size() - 1) continue;  // not a child
+      if (it->second.lower) continue;
       const size_t agree = Agree(rest, *lease, begin, std::min(b_, usable - begin));
       if (agree > lease->partial ||
           (agree == lease->partial && agree > 0 && it->second.inserted > newest)) {
@@ -338,32 +364,96 @@ class KVModel {
   }
   bool Leaf(std::map<std::string, Node>::const_iterator it) const {
     const std::string& key = it->first;
-    ++it;
-    return it == nodes_.end() || it->first.compare(0, key.size(), key) != 0;
+    for (++it; it != nodes_.end() && it->first.compare(0, key.size(), key) == 0; ++it) {
+      if (!it->second.lower) return false;
+    }
+    return true;
   }
-
-  size_t used_total() const { return used_; }
+  bool OnDevice(const std::string& key) const {
+    const auto it = nodes_.find(key);
+    return it != nodes_.end() && !it->second.lower;
+  }
 
   bool EvictOne() {
     auto victim = nodes_.end();
     for (auto it = nodes_.begin(); it != nodes_.end(); ++it) {
-      if (!Leaf(it) || Held(it->first)) continue;
+      if (it->second.lower || !Leaf(it) || Held(it->first)) continue;
       if (victim == nodes_.end() || it->second.last < victim->second.last) victim = it;
+    }
+    if (victim == nodes_.end()) return false;
+    --used_;
+    if (lower_capacity_ > 0 && (lower_used_ < lower_capacity_ || ForgetLower())) {
+      victim->second.lower = true;
+      ++lower_used_;
+      moving_.push_back(victim->first);
+      return true;
+    }
+    const std::string key = victim->first;  // and what continues it in the second tier
+    for (auto it = victim; it != nodes_.end() && it->first.compare(0, key.size(), key) == 0;) {
+      ++evicted_;
+      if (it->second.lower && !Moving(it->first)) --lower_used_;
+      it = nodes_.erase(it);
+    }
+    return true;
+  }
+
+  bool Moving(const std::string& key) const {
+    return std::find(moving_.begin(), moving_.end(), key) != moving_.end();
+  }
+
+  bool ForgetLower() {
+    auto victim = nodes_.end();
+    for (auto it = nodes_.begin(); it != nodes_.end(); ++it) {
+      const auto next = std::next(it);
+      const bool inner =
+          next != nodes_.end() && next->first.compare(0, it->first.size(), it->first) == 0;
+      if (!it->second.lower || inner || it->first == held_lower_ || Moving(it->first)) continue;
+      if (victim == nodes_.end() || it->second.lower_last < victim->second.lower_last) victim = it;
     }
     if (victim == nodes_.end()) return false;
     nodes_.erase(victim);
     ++evicted_;
-    --used_;
+    --lower_used_;
     return true;
+  }
+
+  // The victims of one call are in the second tier now, those forgotten meanwhile are not.
+  void Arrive() {
+    for (const std::string& key : moving_) {
+      const auto it = nodes_.find(key);
+      if (it == nodes_.end()) {
+        --lower_used_;
+      } else {
+        it->second.lower_last = ++now_;
+      }
+    }
+    moving_.clear();
+  }
+
+  // The lower part of the match comes to the device, into columns that used_ counts already.
+  void Load(KVModelLease* lease) {
+    if (lease->lower == 0) return;
+    const size_t before = lease->public_blocks;
+    for (size_t i = 1; i <= lease->lower; ++i) {
+      Node& node = nodes_[Key(*lease, before + i)];
+      node.lower = false;
+      node.last = ++now_;
+      --lower_used_;
+    }
+    TouchPath(*lease, before);
+    Hold(*lease, -1);
+    lease->public_blocks += lease->lower;
+    Hold(*lease, +1);
   }
 
   bool MakeRoom(size_t columns) {
     if (used_ + columns <= capacity_) return true;
     const size_t over = used_ + columns - capacity_;
     size_t evictable = 0;
-    for (const auto& [key, node] : nodes_) evictable += Held(key) ? 0 : 1;
+    for (const auto& [key, node] : nodes_) evictable += Held(key) || node.lower ? 0 : 1;
     if (evictable < over) return false;
     for (size_t i = 0; i < over; ++i) EvictOne();
+    Arrive();
     return true;
   }
 
@@ -371,21 +461,24 @@ class KVModel {
     if (dropped_.count(generation) == 0) return;
     for (auto it = nodes_.begin(); it != nodes_.end();) {
       if (it->first.compare(0, generation.size(), generation) == 0 && !Held(it->first)) {
+        --(it->second.lower ? lower_used_ : used_);
         it = nodes_.erase(it);
-        --used_;
       } else {
         ++it;
       }
     }
   }
 
-  const size_t b_, capacity_;
+  const size_t b_, capacity_, lower_capacity_;
   std::map<std::string, Node> nodes_;  // cached blocks, dropped but held ones included
   std::map<std::string, int> held_;
   std::map<std::string, std::string> generations_;
   std::set<std::string> dropped_;
   uint64_t generation_ = 0, now_ = 0, inserted_ = 0, evicted_ = 0, hits_ = 0, requested_ = 0;
-  size_t used_ = 0;  // cached and private
+  size_t used_ = 0;        // cached and private, on the device
+  size_t lower_used_ = 0;  // in the second tier, and on the way there
+  std::vector<std::string> moving_;
+  std::string held_lower_;
 };
 
 }  // namespace penstock

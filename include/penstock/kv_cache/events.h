@@ -42,12 +42,13 @@ PENSTOCK_EXPORT std::vector<StableBlockId> StableBlockIds(const Scope& scope,
                                                           size_t block_tokens);
 
 struct KVEvent {
-  enum class Kind : uint8_t { kStored, kRemoved };
+  // kTierChanged: its bytes are now in `tier`. A block that is on its way is announced where it was.
+  enum class Kind : uint8_t { kStored, kRemoved, kTierChanged };
 
   uint64_t sequence = 0;  // 0, 1, 2, …
   Kind kind = Kind::kStored;
-  Tier tier = Tier::kDevice;
-  uint32_t depth = 0;  // position of the block in its prompt
+  Tier tier = Tier::kDevice;  // where it is now; of a removed one: where it was
+  uint32_t depth = 0;         // position of the block in its prompt
   StableBlockId id{};
   StableBlockId parent{};  // of the scope's root for a first block
 };

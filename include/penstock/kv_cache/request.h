@@ -78,6 +78,7 @@ struct KVRequest {
 struct Match {
   size_t tokens =
       0;  // K/V at hand, all tiers; at most tokens.size() - 1, the last one is left for logits
+  size_t offloaded_tokens = 0;  // of `tokens`, those that Acquire has to load from the second tier
   size_t in_flight_tokens = 0;  // beyond `tokens`, being computed under a live lease right now
   uint64_t bytes = 0;           // of K/V that need not be computed, all groups; whole blocks
 };

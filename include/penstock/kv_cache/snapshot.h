@@ -23,11 +23,14 @@
 
 namespace penstock {
 
-// The bytes that stood in `saved` when the snapshot was taken are to stand in `now`.
+// The bytes that stood in `saved` of `saved_tier` when the snapshot was taken are to stand in `now` of
+// `now_tier`. Both are Tier::kDevice in a cache without a second tier.
 struct RestoredBlock {
   GroupId group{};
   BlockId saved = kNoBlock;
   BlockId now = kNoBlock;
+  Tier saved_tier = Tier::kDevice;
+  Tier now_tier = Tier::kDevice;
 };
 
 // Called without a lock, with blocks of up to 64 positions at a time, parents first. An error means

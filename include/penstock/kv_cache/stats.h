@@ -25,9 +25,10 @@ struct KVScopeStats {
   uint64_t miss_tokens = 0;
   uint64_t in_flight_tokens = 0;  // missed although another live lease was computing them
   uint64_t partial_tokens = 0;    // of hit_tokens, those that a partial-block copy brought
+  uint64_t loaded_tokens = 0;     // of hit_tokens, those that were loaded from the second tier
   uint64_t inserted_blocks = 0;
-  uint64_t evicted_blocks = 0;
-  uint64_t cached_blocks = 0;  // now
+  uint64_t evicted_blocks = 0;  // forgotten to make room; offloading does not count
+  uint64_t cached_blocks = 0;   // now, all tiers
 };
 
 struct KVCacheStats {
@@ -36,7 +37,8 @@ struct KVCacheStats {
   // Now, in blocks of one group each.
   uint64_t device_blocks = 0;  // allocated: cached and leased
   uint64_t device_bytes = 0;
-  uint64_t pinned_blocks = 0;  // columns: one block of every group
+  uint64_t offloaded_blocks = 0;  // columns in the second tier, or on the way there
+  uint64_t pinned_blocks = 0;     // columns: one block of every group
   uint64_t live_leases = 0;
   uint64_t live_pins = 0;
   uint64_t scopes = 0;
@@ -45,6 +47,10 @@ struct KVCacheStats {
   uint64_t deduped_blocks = 0;    // computed twice: equal ones were published first
   uint64_t refused = 0;           // Acquire, Reserve, Append or Fork ended in kResourceExhausted
   uint64_t store_errors = 0;      // Allocate, Copy or Transfer failed
+  uint64_t offloads = 0;          // columns that arrived in the second tier
+  uint64_t loads = 0;             // columns that came back from it
+  uint64_t lost_offloads = 0;     // columns forgotten because a Transfer or Allocate failed
+  uint64_t late_transfers = 0;    // Transfers that were not finished when they returned
   uint64_t false_candidates = 0;  // hash equal, tokens or keys not: rejected by comparing
   uint64_t rehashes = 0;          // new random table key after a run of such
 
