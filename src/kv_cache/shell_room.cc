@@ -206,7 +206,9 @@ absl::Status CacheShell::MakeRoom(size_t columns, Room* room) {
           absl::StrCat(columns, " blocks wanted, capacity_blocks is ", *options_.capacity_blocks,
                        ", too many are held by leases and pins"));
     }
-    room->offload = NewOffload(/*promised=*/true);
+    // A host that was late once may be late again: then as many others must be there to go.
+    const bool spare = cached >= held_upper_ && cached - held_upper_ >= 2 * needed;
+    if (stats_.late_transfers == 0 || spare) room->offload = NewOffload(/*promised=*/true);
   }
   // A column whose groups have holes (windows) frees less than one block of each group: hence the
   // loop.

@@ -3,6 +3,8 @@
 // Random programs against the map model: every answer equal, every invariant after every step, and
 // every byte of K/V that a lease may read equal to what computing it would have given.
 #include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <list>
 #include <random>
 #include <utility>
@@ -76,6 +78,9 @@ class Program {
         ASSERT_EQ(cache_->GetStats().live_pins, pins_.size());
         for (Held& h : leases_) CheckContent(h);
       }
+    }
+    if (o_.lower_capacity >= o_.capacity && o_.steps >= 1000 && !::testing::Test::HasFailure()) {
+      EXPECT_GT(cache_->GetStats().loads, o_.steps / 100);  // the tier was used, not only there
     }
     pins_.clear();
     leases_.clear();
@@ -255,11 +260,23 @@ class Program {
   std::vector<std::pair<PrefixPin, KVModelLease>> pins_;
 };
 
-void RunPrograms(const ProgramOptions& options, size_t programs) {
+// Invariants and contents are checked after every step, or every PENSTOCK_TEST_CHECK_EVERY steps;
+// answers and counts always. Long runs say how far they are.
+void RunPrograms(ProgramOptions options, size_t programs) {
   const uint64_t seed = TestSeed();
+  if (const char* every = std::getenv("PENSTOCK_TEST_CHECK_EVERY"); every != nullptr) {
+    options.check_every = std::strtoull(every, nullptr, 10);
+  }
   for (size_t i = 0; i < Scaled(programs) && !::testing::Test::HasFailure(); ++i) {
     SCOPED_TRACE("PENSTOCK_TEST_SEED=" + std::to_string(seed) + " program " + std::to_string(i));
     Program(options, seed + i * 7919).Run();
+    static size_t operations = 0;
+    const size_t before = operations;
+    operations += options.steps;
+    if (operations / 1000000 != before / 1000000) {
+      std::printf("%zu operations agree\n", operations);
+      std::fflush(stdout);
+    }
   }
 }
 

@@ -36,6 +36,11 @@ class FaultyBlockStore final : public BlockStore {
     std::lock_guard<std::mutex> lock(mu_);
     always_ = std::move(with);
   }
+  // Every Transfer into a tier fails, without being counted as a call; OK: no more.
+  void FailTransfers(Tier into, absl::Status with) {
+    into_ = into;
+    transfers_ = std::move(with);
+  }
   // Transfers are kept instead of done; Deliver runs them.
   void HoldTransfers(bool hold) { hold_ = hold; }
   size_t held_transfers() const { return held_.size(); }
@@ -82,6 +87,9 @@ class FaultyBlockStore final : public BlockStore {
   }
   void Transfer(absl::Span<const BlockCopy> copies, Done done) override {
     if (absl::Status fault = Fault(); !fault.ok()) return std::move(done)(fault);
+    if (!transfers_.ok() && !copies.empty() && copies[0].dst_tier == into_) {
+      return std::move(done)(transfers_);
+    }
     CheckLive(copies);
     if (hold_) {
       held_.emplace_back(std::vector<BlockCopy>(copies.begin(), copies.end()), std::move(done));
@@ -118,7 +126,8 @@ class FaultyBlockStore final : public BlockStore {
   mutable std::mutex mu_;
   std::set<LiveKey> live_;
   size_t countdown_ = 0, calls_ = 0;
-  absl::Status with_, always_;
+  absl::Status with_, always_, transfers_;
+  Tier into_ = Tier::kDevice;
   bool hold_ = false;
   std::vector<std::pair<std::vector<BlockCopy>, Done>> held_;
   std::function<void()> hook_;

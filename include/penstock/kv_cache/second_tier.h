@@ -16,7 +16,8 @@
 //
 // Whom it fails: a Transfer that fails out of the device forgets those blocks, as eviction would
 // have; one that fails into the device is a miss, and the blocks stay offloaded (kDataLoss: their
-// copies are damaged, and forgotten). No request ends in an error because of the second tier.
+// copies are damaged, and forgotten). A request ends in kResourceExhausted because of the second
+// tier at most once: when the host's first late offload leaves nothing else to evict.
 //
 // Hosts that are late. A host that runs `done` before Transfer returns, because its later work
 // queues behind the copy, needs nothing more. For one that runs `done` later, nobody waits: the
