@@ -63,6 +63,7 @@ void InsertAll(PrefixIndex* index, BlockHandle root, const std::vector<TokenId>&
   const PromptBlocks prompt(index->hasher(), index->node(root).name, ids, {}, kBlock);
   BlockHandle at = root;
   for (size_t i = 0; i < prompt.names.size(); ++i) {
+    if (i + 8 < prompt.names.size()) index->Prefetch(prompt.names[i + 8]);  // as Commit does
     at = index->Insert(at, prompt.names[i], ids.data() + i * kBlock, {}, Tier::kDevice);
     index->slots(at)[0] = static_cast<BlockId>(i);
   }

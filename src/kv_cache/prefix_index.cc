@@ -16,8 +16,6 @@ const std::vector<BlockExtra>& NoExtras() {
   return *kNone;
 }
 
-uint32_t Tag(uint64_t name) { return static_cast<uint32_t>(name >> 32); }
-
 }  // namespace
 
 PrefixIndex::PrefixIndex(size_t block_tokens, size_t groups, uint64_t seed, uint64_t hash_mask)
@@ -73,11 +71,23 @@ void PrefixIndex::RemoveRoot(BlockHandle root) {
   FreeNode(root);
 }
 
+bool PrefixIndex::SameTokens(BlockHandle h, const TokenId* tokens) const {
+  const TokenId* mine = tokens_[h >> kShift].get() + (h & kMask) * block_tokens_;
+  if (block_tokens_ != 16) {
+    return std::memcmp(mine, tokens, block_tokens_ * sizeof(TokenId)) == 0;
+  }
+  uint64_t a[8], b[8], differ = 0;  // the usual size, without a call or a branch
+  std::memcpy(a, mine, sizeof(a));
+  std::memcpy(b, tokens, sizeof(b));
+  for (size_t i = 0; i < 8; ++i) differ |= a[i] ^ b[i];
+  return differ == 0;
+}
+
 bool PrefixIndex::Same(const IndexNode& n, BlockHandle h, BlockHandle parent, uint64_t name,
                        const TokenId* tokens, const std::vector<BlockExtra>& extras) const {
-  return n.parent == parent && n.name == name &&
-         std::memcmp(this->tokens(h).data(), tokens, block_tokens_ * sizeof(TokenId)) == 0 &&
-         this->extras(h) == extras;
+  if (n.parent != parent || n.name != name || !SameTokens(h, tokens)) return false;
+  if ((n.flags & IndexNode::kHasExtras) == 0) return extras.empty();
+  return this->extras(h) == extras;
 }
 
 BlockHandle PrefixIndex::Find(BlockHandle parent, uint64_t name, const TokenId* tokens,
@@ -122,7 +132,7 @@ BlockHandle PrefixIndex::Insert(BlockHandle parent, uint64_t name, const TokenId
     n.flags |= IndexNode::kHasExtras;
     extras_[h] = std::move(extras);
   }
-  TableInsert(name, h);
+  TableInsert(Tag(name), h);
   ++blocks_;
   return h;
 }
@@ -172,16 +182,17 @@ BlockHandle PrefixIndex::Guess(uint64_t name) const {
   return kNoBlockHandle;
 }
 
-void PrefixIndex::Match(BlockHandle root, const PromptBlocks& prompt, size_t limit,
-                        std::vector<BlockHandle>* path) const {
+uint8_t PrefixIndex::Match(BlockHandle root, const PromptBlocks& prompt, size_t limit,
+                           std::vector<BlockHandle>* path) const {
   constexpr size_t kTableAhead = 16, kNodeAhead = 8;
   const size_t count = std::min(limit, prompt.names.size());
   const uint64_t* names = prompt.names.data();
   for (size_t i = 0; i < std::min(count, kTableAhead); ++i) {
     __builtin_prefetch(&table_[Home(names[i])]);
   }
+  BlockHandle guesses[kNodeAhead];
   const auto prefetch_node = [&](size_t i) {
-    const BlockHandle guess = Guess(names[i]);
+    const BlockHandle guess = guesses[i % kNodeAhead] = Guess(names[i]);
     if (guess == kNoBlockHandle) return;
     __builtin_prefetch(&node(guess));
     __builtin_prefetch(tokens(guess).data());
@@ -190,16 +201,26 @@ void PrefixIndex::Match(BlockHandle root, const PromptBlocks& prompt, size_t lim
   for (size_t i = 0; i < std::min(count, kNodeAhead); ++i) prefetch_node(i);
   const bool has_extras = !prompt.extra_keys.empty();
   BlockHandle at = root;
+  uint8_t flags = 0;
   for (size_t i = 0; i < count; ++i) {
     if (i + kTableAhead < count) __builtin_prefetch(&table_[Home(names[i + kTableAhead])]);
-    if (i + kNodeAhead < count) prefetch_node(i + kNodeAhead);
     const TokenId* tokens = prompt.tokens.data() + i * block_tokens_;
-    at = has_extras ? Find(at, names[i], tokens,
-                           ExtrasOf(prompt.extra_keys, i * block_tokens_, block_tokens_))
-                    : Find(at, names[i], tokens, NoExtras());
-    if (at == kNoBlockHandle || (node(at).flags & IndexNode::kUnusable) != 0) return;
+    const BlockHandle guess = guesses[i % kNodeAhead];
+    if (i + kNodeAhead < count) prefetch_node(i + kNodeAhead);
+    if (!has_extras && guess != kNoBlockHandle &&
+        Same(node(guess), guess, at, names[i], tokens, NoExtras())) {
+      at = guess;  // nearly always
+    } else if (!has_extras) {
+      at = Find(at, names[i], tokens, NoExtras());
+    } else {
+      at =
+          Find(at, names[i], tokens, ExtrasOf(prompt.extra_keys, i * block_tokens_, block_tokens_));
+    }
+    if (at == kNoBlockHandle || (node(at).flags & IndexNode::kUnusable) != 0) break;
+    flags = static_cast<uint8_t>(flags | node(at).flags);
     path->push_back(at);
   }
+  return flags;
 }
 
 size_t PrefixIndex::MatchPartial(BlockHandle parent, const TokenId* tokens, size_t count,
@@ -225,12 +246,12 @@ size_t PrefixIndex::MatchPartial(BlockHandle parent, const TokenId* tokens, size
   return most;
 }
 
-void PrefixIndex::TableInsert(uint64_t name, BlockHandle block) {
+void PrefixIndex::TableInsert(uint32_t tag, BlockHandle block) {
   const size_t mask = table_.size() - 1;
-  size_t i = Home(name);
+  size_t i = tag & mask;
   size_t run = 0;
   for (; table_[i].block != kNoBlockHandle; i = (i + 1) & mask) ++run;
-  table_[i] = {Tag(name), block};
+  table_[i] = {tag, block};
   if (run > kAbsurdRun && !rekeyed_since_growth_) wants_rekey_ = true;
 }
 
@@ -240,7 +261,7 @@ void PrefixIndex::TableRemove(uint64_t name, BlockHandle block) {
   while (table_[hole].block != block) hole = (hole + 1) & mask;
   for (size_t i = (hole + 1) & mask; table_[i].block != kNoBlockHandle; i = (i + 1) & mask) {
     // An entry may move back into the hole unless its home lies cyclically within (hole, i].
-    const size_t home = Home(node(table_[i].block).name);
+    const size_t home = table_[i].tag & mask;
     if (((i - home) & mask) >= ((i - hole) & mask)) {
       table_[hole] = table_[i];
       hole = i;
@@ -254,7 +275,7 @@ void PrefixIndex::Grow() {
   table_.assign(old.size() * 2, Entry());
   rekeyed_since_growth_ = false;
   for (const Entry& e : old) {
-    if (e.block != kNoBlockHandle) TableInsert(node(e.block).name, e.block);
+    if (e.block != kNoBlockHandle) TableInsert(e.tag, e.block);
   }
 }
 
@@ -276,7 +297,7 @@ void PrefixIndex::Rekey(uint64_t seed, const std::function<uint64_t(BlockHandle)
     for (BlockHandle h = node(parent).first_child; h != kNoBlockHandle; h = node(h).next_sibling) {
       node(h).name = NameBlock(*hasher_.load(std::memory_order_relaxed), node(parent).name,
                                tokens(h), extras(h));
-      TableInsert(node(h).name, h);
+      TableInsert(Tag(node(h).name), h);
       stack.push_back(h);
     }
   }

@@ -12,7 +12,8 @@
 // handle cannot be used again while it has children, so (parent, tokens) never names a stranger.
 // Match walks down a prompt whose names are known: it prefetches table lines 16 and nodes 8 blocks
 // ahead, which is what makes a flat table faster than a pointer tree. Linear probing, load <= 3/4,
-// backward-shift deletion. When a probe run gets absurdly long the table is rebuilt under new
+// backward-shift deletion; an entry's home follows from the half of the name that it keeps, so that
+// growing and deleting touch no node. When a probe run gets absurdly long the table is rebuilt under new
 // random key material (Rekey), at most once per doubling.
 // Complexity: Match O(tokens); Insert and Remove O(1) expected. Memory a block: 48 bytes of node,
 // its tokens, 8 bytes a group, 11 to 21 bytes of table.
@@ -97,13 +98,17 @@ class PrefixIndex {
   // REQUIRES: no children, refs == 0.
   void Remove(BlockHandle block);
 
+  // Asks for the memory that Insert, Find or Remove of this name will touch first.
+  void Prefetch(uint64_t name) const { __builtin_prefetch(&table_[Home(name)], 1); }
+
   // Moves a block to another tier; keeps the parent's count of device children.
   void SetTier(BlockHandle block, Tier tier);
 
   // Walks down from `root` as far as blocks [0, prompt.names.size()) are cached, at most `limit` of
   // them, and appends their handles to `path`. Stops at blocks that are moving or lost.
-  void Match(BlockHandle root, const PromptBlocks& prompt, size_t limit,
-             std::vector<BlockHandle>* path) const;
+  // Returns all flags that any of them has.
+  uint8_t Match(BlockHandle root, const PromptBlocks& prompt, size_t limit,
+                std::vector<BlockHandle>* path) const;
 
   // Among the newest `candidates` device children of `parent`: the one that agrees with most of
   // tokens[0, count).
@@ -136,17 +141,19 @@ class PrefixIndex {
   static constexpr uint64_t kEmpty = ~uint64_t{0};
   static constexpr size_t kAbsurdRun = 512;
 
-  struct Entry {  // tag: high half of the name
+  struct Entry {  // tag: high half of the name; its low bits are the home
     uint32_t tag = UINT32_MAX;
     uint32_t block = kNoBlockHandle;
   };
 
-  size_t Home(uint64_t name) const { return static_cast<size_t>(name) & (table_.size() - 1); }
+  static uint32_t Tag(uint64_t name) { return static_cast<uint32_t>(name >> 32); }
+  size_t Home(uint64_t name) const { return Tag(name) & (table_.size() - 1); }
   bool Same(const IndexNode& n, BlockHandle h, BlockHandle parent, uint64_t name,
             const TokenId* tokens, const std::vector<BlockExtra>& extras) const;
   BlockHandle NewNode();
   void FreeNode(BlockHandle h);
-  void TableInsert(uint64_t name, BlockHandle block);
+  bool SameTokens(BlockHandle h, const TokenId* tokens) const;
+  void TableInsert(uint32_t tag, BlockHandle block);
   void TableRemove(uint64_t name, BlockHandle block);
   void Grow();
   BlockHandle Guess(uint64_t name) const;

@@ -181,8 +181,9 @@ class CacheShell : public std::enable_shared_from_this<CacheShell> {
   };
 
   struct Room {  // what had to go for a reservation
-    explicit Room(size_t groups) : victims(groups) {}
-    Columns victims;
+    explicit Room(size_t groups) : victims(groups), dead(groups) {}
+    Columns victims;  // whose count the reservation took over
+    Columns dead;     // what nobody needs any more; counted until it is freed
     std::shared_ptr<TierMove> offload;
   };
 

@@ -57,6 +57,7 @@ size_t CacheShell::Publish(LeaseRep* lease, const PromptBlocks& prompt, size_t f
   BlockHandle at = lease->anchor;
   ScopeState& scope = scopes_[index_.node(at).scope];
   for (size_t i = 0; i < count; ++i) {
+    if (i + 8 < count) index_.Prefetch(prompt.names[i + 8]);
     const size_t position = first + i;
     const TokenId* block = tokens.data() + i * block_tokens_;
     std::vector<BlockExtra> extras =

@@ -88,7 +88,8 @@ void CacheShell::MatchPath(uint32_t scope, const PromptBlocks& prompt,
                            std::vector<BlockHandle>* path, Found* found) const {
   const size_t usable = prompt.tokens.size() - 1;  // the last token is left for its logits
   found->scope = scope;
-  index_.Match(scopes_[scope].root, prompt, usable / block_tokens_, path);
+  const uint8_t flags = index_.Match(scopes_[scope].root, prompt, usable / block_tokens_, path);
+  found->warmed = (flags & IndexNode::kWarmed) != 0;
   path->resize(FitGroups(*path));
   size_t device = path->size();  // no block is on the device below one that is not
   while (device > 0 && index_.node((*path)[device - 1]).tier != Tier::kDevice) --device;
@@ -96,9 +97,6 @@ void CacheShell::MatchPath(uint32_t scope, const PromptBlocks& prompt,
   found->lower = path->size() - device;
   if (found->lower > 0) found->lowest = path->back();
   found->anchor = device == 0 ? scopes_[scope].root : (*path)[device - 1];
-  for (BlockHandle h : *path) {
-    if ((index_.node(h).flags & IndexNode::kWarmed) != 0) found->warmed = true;
-  }
   if (!options_.min_partial_tokens.has_value() || found->lower > 0) return;
   const size_t begin = found->blocks * block_tokens_;
   BlockHandle best = kNoBlockHandle;
@@ -307,7 +305,7 @@ absl::Status CacheShell::Admit(const KVRequest& request, const PromptBlocks& pro
   const PolicyRequest view{clock_->Now(), prompt.names, found->blocks, deepest, request.hint};
   lease->cookie = policy_->OnRequest(view);
   PENSTOCK_RETURN_IF_ERROR(MakeRoom(total - found->blocks, room));
-  if (found->lower > 0) *load = StartLoad(path, found, &room->victims);
+  if (found->lower > 0) *load = StartLoad(path, found, &room->dead);
   AddRequestStats(request, *found, +1, lease->warming);
   if (found->warmed && !lease->warming) ClearWarmed(found->anchor);
   TouchScope(found->scope);

@@ -168,6 +168,7 @@ size_t CacheShell::Evict(size_t columns, Columns* out, TierMove* offload) {
     const BlockHandle victim = policy_->PickVictim(view_, now);
     if (victim == kNoBlockHandle) break;
     PENSTOCK_CHECK(index_.live(victim) && view_.evictable(victim));  // a policy may be the host's
+    index_.Prefetch(index_.node(index_.node(victim).parent).name);   // often the next one
     if (!StartOffload(victim, offload, out)) RemoveBlock(victim, /*evicted=*/true, out);
   }
   return evicted;
@@ -236,6 +237,7 @@ absl::Status CacheShell::MakeRoom(size_t columns, Room* room) {
 // the `columns` that were booked, and there are no others; they are booked no more.
 absl::Status CacheShell::ClearRoom(size_t columns, Room* room) {
   FreeColumns(&room->victims, /*subtract=*/false);
+  FreeColumns(&room->dead, /*subtract=*/true);
   if (room->offload == nullptr || room->offload->blocks.empty()) return absl::OkStatus();
   Offload(room->offload);
   absl::Status status;

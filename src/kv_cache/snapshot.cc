@@ -180,6 +180,9 @@ absl::Status CacheShell::ParseSnapshot(std::string_view bytes, std::vector<Scope
     }
     for (size_t g = 0; g < groups_.size(); ++g) {
       b.slots.push_back(static_cast<BlockId>(in.Get(8)));
+      if (b.slots[g] == kNoBlock && groups_[g].kind == Retention::Kind::kFull) {
+        return SnapshotDamaged("a block without a group that keeps everything");
+      }
     }
     if (b.scope >= scopes->size() || (b.parent != kNoParent && b.parent >= i)) {
       return SnapshotDamaged("a block without its parent or scope");

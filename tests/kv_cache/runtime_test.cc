@@ -33,6 +33,7 @@ class KVCacheLogitsTest : public ::testing::Test {
 
   std::unique_ptr<MemoryBlockStore> NewStore() {
     MemoryBlockStoreOptions options = model_->StoreOptions(8, 64);
+    options.host_capacity_blocks = 64;
     options.poison_freed = true;
     return *MemoryBlockStore::Create(options);
   }
@@ -142,6 +143,33 @@ TEST_F(KVCacheLogitsTest, AreTheSameAfterASnapshotAndARestore) {
   Lease lease = Acquire(ids, &restored);
   EXPECT_EQ(lease.matched_tokens(), 40u);
   ExpectSameBits(Compute(ids, 40, lease.blocks(), fresh.get()), FromNothing(ids));
+}
+
+TEST_F(KVCacheLogitsTest, AreTheSameAfterAnOffloadAndALoad) {
+  KVCacheOptions options;
+  options.block_tokens = 8;
+  options.second_tier.emplace();
+  options.second_tier->capacity_blocks = 64;
+  for (bool corrupt : {false, true}) {
+    KVCache cache = *KVCache::Create(store_.get(), options);
+    const std::vector<TokenId> ids = Prompt(40);
+    {
+      Lease lease = Acquire(ids, &cache);
+      Compute(ids, 0, lease.blocks());
+      ASSERT_OK(lease.Commit(40));
+    }
+    ASSERT_EQ(cache.Shrink(0), 5u);
+    ASSERT_EQ(store_->allocated_blocks(), 0u);
+    Lease lease = Acquire(ids, &cache);
+    ASSERT_EQ(lease.matched_tokens(), 32u);
+    ASSERT_EQ(cache.GetStats().total.loaded_tokens, 32u);
+    if (corrupt) {  // the control: one value that the transfer brought wrongly
+      store_->Values(lease.blocks()[1], 1)[3] += 1;
+      EXPECT_NE(Compute(ids, 32, lease.blocks()), FromNothing(ids));
+    } else {
+      ExpectSameBits(Compute(ids, 32, lease.blocks()), FromNothing(ids));
+    }
+  }
 }
 
 TEST_F(KVCacheLogitsTest, DifferWhenAMatchIsOverstatedOrBlocksAreSwapped) {

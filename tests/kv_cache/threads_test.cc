@@ -55,6 +55,12 @@ void Churn(KVCache& cache, MemoryBlockStore& store, uint64_t seed, size_t rounds
     if (rng() % 64 == 0) (void)cache.Shrink(8);
     if (rng() % 16 == 0) (void)cache.GetStats();
     if (rng() % 16 == 0) {
+      (void)cache.NotifyWhenComputed(request, [] {});
+    }
+    if (rng() % 64 == 0) {
+      (void)cache.Restore(cache.Snapshot(), [](auto) { return absl::UnavailableError("gone"); });
+    }
+    if (rng() % 16 == 0) {
       absl::StatusOr<PrefixPin> pin = cache.Pin(request);
       (void)pin;
     }
@@ -69,15 +75,20 @@ void Churn(KVCache& cache, MemoryBlockStore& store, uint64_t seed, size_t rounds
   }
 }
 
-void RunChurn(std::optional<size_t> capacity, bool lru) {
+void RunChurn(std::optional<size_t> capacity, bool lru, size_t lower = 0) {
   MemoryBlockStoreOptions options;
   options.block_tokens = kBlock;
   options.capacity_blocks = 64;
+  options.host_capacity_blocks = lower;
   options.poison_freed = true;
   auto store = *MemoryBlockStore::Create(options);
   KVCacheOptions cache_options;
   cache_options.block_tokens = kBlock;
   cache_options.capacity_blocks = capacity;
+  if (lower > 0) {
+    cache_options.second_tier.emplace();
+    cache_options.second_tier->capacity_blocks = lower;
+  }
   if (lru) cache_options.policy = [] { return NewLruPolicy(); };
   {
     KVCache cache = *KVCache::Create(store.get(), cache_options);
@@ -93,6 +104,10 @@ void RunChurn(std::optional<size_t> capacity, bool lru) {
     EXPECT_TRUE(sound.ok()) << sound;
     EXPECT_EQ(cache.GetStats().live_leases, 0u);
     EXPECT_EQ(cache.GetStats().device_blocks, store->allocated_blocks());
+    EXPECT_EQ(cache.GetStats().offloaded_blocks, store->allocated_blocks(Tier::kHost));
+    if (lower > 0) {
+      EXPECT_GT(cache.GetStats().loads, 0u);
+    }
   }
   EXPECT_EQ(store->allocated_blocks(), 0u);
 }
@@ -103,6 +118,11 @@ TEST(KVCacheThreadsTest, FourThreadsUnderAFullStoreReadOnlyWhatWasComputed) {
 }
 TEST(KVCacheThreadsTest, FourThreadsUnderTheDefaultPolicyReadOnlyWhatWasComputed) {
   RunChurn(60, false);
+}
+TEST(KVCacheThreadsTest, FourThreadsOverTwoTiersReadOnlyWhatWasComputed) {
+  RunChurn(48, true, 40);
+  RunChurn(48, false, 12);
+  RunChurn(std::nullopt, true, 40);
 }
 
 TEST(KVCacheThreadsTest, OnePrefixCommittedByManyThreadsAtOnceIsPublicOnce) {
