@@ -102,7 +102,7 @@ void CacheShell::Offload(const std::shared_ptr<TierMove>& move) {
 }
 
 void CacheShell::FinishOffload(TierMove* move, const absl::Status& status) {
-  Columns dead(groups_.size());
+  Columns dead(groups_.size()), gone(groups_.size());  // the move's; what went with it
   {
     WriterLock lock(mu_);
     if (move->finished) return;  // `done` twice
@@ -133,14 +133,15 @@ void CacheShell::FinishOffload(TierMove* move, const absl::Status& status) {
       } else {
         if (!status.ok()) ++stats_.lost_offloads;
         const BlockHandle parent = index_.node(h).parent;
-        RemoveBlock(h, /*evicted=*/!scopes_[index_.node(h).scope].dropped, &dead);
-        Prune(parent, &dead);
+        RemoveBlock(h, /*evicted=*/!scopes_[index_.node(h).scope].dropped, &gone);
+        Prune(parent, &gone);
       }
     }
   }
   std::vector<size_t> freed;
   for (const std::vector<BlockId>& ids : dead.by_group) freed.push_back(ids.size());
   FreeColumns(&dead, /*subtract=*/false);
+  FreeColumns(&gone, /*subtract=*/true);
   WriterLock lock(mu_);
   move->settled = true;
   if (move->late) late_columns_ -= move->blocks.size();
