@@ -152,8 +152,8 @@ class PENSTOCK_EXPORT KVCache {
   // O(blocks).
   std::string Snapshot() const;
 
-  // Fills free room with the blocks of a snapshot, parents first, the device before the second tier;
-  // evicts nothing.
+  // Fills free room with the blocks of a snapshot, parents first, the device before the second
+  // tier; evicts nothing.
   // kDataLoss: damaged. kFailedPrecondition: another block size or number of groups. Nothing was
   // restored then.
   absl::StatusOr<RestoreReport> Restore(std::string_view snapshot, RestoreFn load);

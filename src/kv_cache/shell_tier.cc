@@ -211,8 +211,8 @@ void CacheShell::CancelLoad(TierMove* move) {
 }
 
 // Loads into the lease's own blocks from found->blocks on. Afterwards found->blocks counts what
-// came, and found->lower is 0. An error: the host is late with blocks that the lease would need, and
-// there are no others.
+// came, and found->lower is 0. An error: the host is late with blocks that the lease would need,
+// and there are no others.
 absl::Status CacheShell::Load(const std::shared_ptr<TierMove>& move, uint64_t cookie,
                               LeaseRep* lease, Found* found) {
   const size_t first = found->blocks, count = found->lower;

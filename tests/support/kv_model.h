@@ -11,7 +11,7 @@
 // A node's key spells the scope's generation, every block's tokens and every block's extra keys.
 // Least recently used leaf first: each use stamps all nodes of its path; the victim is the oldest
 // node without children that is on no held path. With a second tier the victim moves there (victims
-// of one call arrive together, and do not displace each other); there the leaf that came first goes.
+// of one call arrive together and do not displace each other); there the leaf that came first goes.
 #ifndef PENSTOCK_TESTS_SUPPORT_KV_MODEL_H_
 #define PENSTOCK_TESTS_SUPPORT_KV_MODEL_H_
 

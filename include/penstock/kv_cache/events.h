@@ -42,7 +42,7 @@ PENSTOCK_EXPORT std::vector<StableBlockId> StableBlockIds(const Scope& scope,
                                                           size_t block_tokens);
 
 struct KVEvent {
-  // kTierChanged: its bytes are now in `tier`. A block that is on its way is announced where it was.
+  // kTierChanged: its bytes are now in `tier`; announced when they have arrived.
   enum class Kind : uint8_t { kStored, kRemoved, kTierChanged };
 
   uint64_t sequence = 0;  // 0, 1, 2, …

@@ -23,8 +23,8 @@
 
 namespace penstock {
 
-// The bytes that stood in `saved` of `saved_tier` when the snapshot was taken are to stand in `now` of
-// `now_tier`. Both are Tier::kDevice in a cache without a second tier.
+// The bytes that stood in `saved` of `saved_tier` when the snapshot was taken are to stand in `now`
+// of `now_tier`. Both are Tier::kDevice in a cache without a second tier.
 struct RestoredBlock {
   GroupId group{};
   BlockId saved = kNoBlock;
