@@ -4,14 +4,17 @@
 // the machine.
 //
 //   sh bench/run.sh batch_sim                              every table
-//   sh bench/run.sh batch_sim formation overload fairness scale
+//   sh bench/run.sh batch_sim formation overload noise fairness scale
 //   sh bench/run.sh batch_sim padding CONV.csv[.gz]        lengths of a real trace
-//   sh bench/run.sh batch_sim run --curve=8,0.3[,0.01]     ms fixed, ms a row[, ms a token]
+//   sh bench/run.sh batch_sim run --curve=8,0.3[,0.01[,0.002[,8]]]
+//        ms fixed, ms a row[, ms a token[, ms a squared row[, rows round up to multiples of]]]
 //        [--arrivals=poisson|burst|FILE]  FILE: .csv or .jsonl[.gz] with times (and tokens)
 //        [--batch=64] [--slots=1] [--budget=TOKENS] [--padded] [--slo=200] [--noise=0.2] [--slow=3]
 //        [--seconds=20] [--seed=1] [--loads=0.1,0.5,0.9,1,2,5] [--no-grid]
 //
 // A load of 1 is what full batches serve. `FILE` keeps its gaps and is stretched to each load.
+#include "bench/batch_sim.h"
+
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -72,286 +75,64 @@ SimResult RunMode(SimOptions o, BatchMode mode, const std::vector<SimArrival>& a
   return Simulate(o, arrivals);
 }
 
-void Formation() {
-  struct Curve {
-    const char* name;
-    SimCurve curve;
-  };
-  const Curve curves[] = {{"GPU-like 8+0.3b", {0.008, 0.0003, 0}},
-                          {"tokenizer-like .05+.005b", {0.00005, 0.000005, 0}},
-                          {"a=2b 0.6+0.3b", {0.0006, 0.0003, 0}},
-                          {"near-linear .084+.936b", {0.000084, 0.000936, 0}}};
-  std::printf(
-      "\nBatch formation: mean latency in ms; the grid is all pairs of 10 sizes and 8 timeouts\n"
-      "%-25s %-8s %5s | %9s %-11s %9s | %9s %7s %7s | %9s %7s | %9s %7s\n",
-      "curve", "arrivals", "load", "best mean", "(size,ms)", "best p99", "default", "/best", "p99/",
-      "adaptive", "/best", "full|50ms", "/deflt");
-  for (const Curve& c : curves) {
-    for (const bool burst : {false, true}) {
-      for (const double load : {0.1, 0.3, 0.5, 0.7, 0.9, 0.95}) {
-        SimOptions o;
-        o.curve = c.curve;
-        o.policy.max_batch_requests = 64;
-        o.policy.max_queue_requests = 10'000'000;
-        o.policy.predictive_expiry = false;
-        const double rate = load * Capacity(o);
-        const double seconds = 40000 / rate;
-        const auto arrivals = burst ? BurstArrivals(rate, std::max(seconds, 20.0), 3, 1)
-                                    : PoissonArrivals(rate, seconds, 1);
-        const auto some = arrivals.size() > 60000
-                              ? std::vector<SimArrival>(arrivals.begin(), arrivals.begin() + 60000)
-                              : arrivals;
-        const Best best = BestFixed(o, some);
-        const SimResult greedy = RunMode(o, BatchMode::kWorkConserving, some);
-        const SimResult adaptive = RunMode(o, BatchMode::kAdaptive, some);
-        const SimResult fixed = RunMode(o, BatchMode::kFullOrTimeout, some);
-        char pair[32];
-        std::snprintf(pair, sizeof(pair), "(%zu,%g)", best.batch, best.delay_ms);
-        std::printf(
-            "%-25s %-8s %5.2f | %9.3f %-11s %9.3f | %9.3f %7.3f %7.3f | %9.3f %7.3f | %9.3f "
-            "%7.1f\n",
-            c.name, burst ? "bursts" : "poisson", load, 1e3 * best.mean, pair, 1e3 * best.p99,
-            1e3 * greedy.mean(), greedy.mean() / best.mean, greedy.p(0.99) / best.p99,
-            1e3 * adaptive.mean(), adaptive.mean() / best.mean, 1e3 * fixed.mean(),
-            fixed.mean() / greedy.mean());
-        std::fflush(stdout);
-      }
-    }
-  }
-}
-
-struct Arm {
+struct NamedCurve {
   const char* name;
-  std::function<void(SimOptions*)> set;
+  SimCurve curve;
 };
 
-const std::vector<Arm>& Arms() {
-  static const std::vector<Arm>* const arms = new std::vector<Arm>{
-      {"no control",
-       [](SimOptions* o) {
-         o->tell_the_engine = false;
-         o->policy.max_queue_requests = 100'000'000;
-       }},
-      {"queue 1000, reject", [](SimOptions* o) { o->tell_the_engine = false; }},
-      {"queue 1000, drop oldest",
-       [](SimOptions* o) {
-         o->tell_the_engine = false;
-         o->policy.on_full = OnFull::kDropOldest;
-       }},
-      {"timeout, no prediction",
-       [](SimOptions* o) {
-         o->policy.predictive_expiry = false;
-         o->policy.max_queue_requests = 100'000'000;
-       }},
-      {"timeout (default policy)",
-       [](SimOptions* o) { o->policy.max_queue_requests = 100'000'000; }},
-      {"timeout, headroom slo/2",
-       [](SimOptions* o) {
-         o->policy.max_queue_requests = 100'000'000;
-         o->policy.headroom = absl::Seconds(o->slo / 2);
-       }},
-      {"no timeout, delay target",
-       [](SimOptions* o) {
-         o->tell_the_engine = false;
-         o->policy.max_queue_requests = 100'000'000;
-         o->policy.admission.emplace();
-         o->policy.admission->delay_target = absl::Seconds(o->slo / 4);
-       }},
-      {"no timeout, threshold",
-       [](SimOptions* o) {
-         o->tell_the_engine = false;
-         o->policy.max_queue_requests = 100'000'000;
-         o->policy.admission.emplace();
-         o->policy.admission->backpressure_threshold = absl::Seconds(o->slo * 0.6);
-       }},
-  };
-  return *arms;
-}
+// Amortising, in between, hardly amortising, convex (a squared term), stepped (tiles of 8 rows).
+const NamedCurve kCurves[] = {{"8+.3b", {0.008, 0.0003}},
+                              {".05+.005b", {0.00005, 0.000005}},
+                              {".6+.3b", {0.0006, 0.0003}},
+                              {".084+.936b", {0.000084, 0.000936}},
+                              {".5+b", {0.0005, 0.001}},
+                              {"5+.2b+.01bb", {0.005, 0.0002, 0, 0.00001}},
+                              {"2+.02b+.002bb", {0.002, 0.00002, 0, 0.000002}},
+                              {"4+.25 steps of 8", {0.004, 0.00025, 0, 0, 8}},
+                              {"1+.5 steps of 16", {0.001, 0.0005, 0, 0, 16}}};
 
-// Completions within the objective that finished in [from, to), as a share of `capacity` requests a
-// second.
-double Goodput(const SimResult& r, double slo, double from, double to, double capacity) {
-  double n = 0;
-  for (size_t i = 0; i < r.latency.size(); ++i) {
-    n += r.latency[i] <= slo + 1e-9 && r.finished_at[i] >= from && r.finished_at[i] < to;
-  }
-  return n / (to - from) / capacity;
-}
-
-// Seconds from the end of the overload until every later completion is in time.
-double Recovery(const SimResult& r, double slo, double from) {
-  double last = from;
-  for (size_t i = 0; i < r.latency.size(); ++i) {
-    if (r.finished_at[i] > from && r.latency[i] > slo) last = std::max(last, r.finished_at[i]);
-  }
-  return last - from;
-}
-
-void OverloadRow(const Arm& arm, const char* what, SimOptions o, double slo,
-                 const std::vector<SimArrival>& arrivals, double from, double to, double capacity) {
-  o.slo = slo;
-  arm.set(&o);
-  o.until = arrivals.back().at + 5;
-  const SimResult r = Simulate(o, arrivals);
-  const double offered = static_cast<double>(r.offered);
-  std::printf("%-26s %-28s | %7.3f %7.1f %7.1f %8.4f %9.4f %8.4f %8.2f\n", arm.name, what,
-              Goodput(r, slo, from, to, capacity), 1e3 * r.p(0.5), 1e3 * r.p(0.99),
-              static_cast<double>(r.late) / offered, static_cast<double>(r.refused) / offered,
-              static_cast<double>(r.dropped) / offered, Recovery(r, slo, to));
+void FormationRow(const NamedCurve& c, const std::string& kind,
+                  const std::vector<SimArrival>& trace, double load) {
+  SimOptions o;
+  o.curve = c.curve;
+  o.policy.max_batch_requests = 64;
+  o.policy.max_queue_requests = 10'000'000;
+  o.policy.predictive_expiry = false;
+  const double rate = load * Capacity(o);
+  const double seconds = 40000 / rate;
+  std::vector<SimArrival> arrivals;
+  if (kind == "poisson") arrivals = PoissonArrivals(rate, seconds, 1);
+  if (kind == "bursts") arrivals = BurstArrivals(rate, std::max(seconds, 20.0), 3, 1);
+  if (kind == "trace") arrivals = Stretch(trace, rate);
+  if (arrivals.size() > 60000) arrivals.resize(60000);
+  const Best best = BestFixed(o, arrivals);
+  const SimResult greedy = RunMode(o, BatchMode::kWorkConserving, arrivals);
+  const SimResult adaptive = RunMode(o, BatchMode::kAdaptive, arrivals);
+  const SimResult fixed = RunMode(o, BatchMode::kFullOrTimeout, arrivals);
+  char pair[32];
+  std::snprintf(pair, sizeof(pair), "(%zu,%g)", best.batch, best.delay_ms);
+  std::printf("%-17s %-8s %5.2f | %9.3f %-11s %9.3f | %9.3f %7.3f %7.3f | %9.3f %7.3f | %7.1f\n",
+              c.name, kind.c_str(), load, 1e3 * best.mean, pair, 1e3 * best.p99,
+              1e3 * greedy.mean(), greedy.mean() / best.mean, greedy.p(0.99) / best.p99,
+              1e3 * adaptive.mean(), adaptive.mean() / best.mean, fixed.mean() / greedy.mean());
   std::fflush(stdout);
 }
 
-std::vector<SimArrival> TwoRates(double first, double second, double change, double end) {
-  std::vector<SimArrival> arrivals = PoissonArrivals(first, change, 1);
-  for (SimArrival a : PoissonArrivals(second, end - change, 2)) {
-    a.at += change;
-    arrivals.push_back(a);
-  }
-  return arrivals;
-}
-
-void Overload() {
+// `trace`: a file of arrivals, or empty.
+void Formation(const std::string& trace_path) {
+  const std::vector<SimArrival> trace =
+      trace_path.empty() ? std::vector<SimArrival>() : ReadTrace(trace_path);
   std::printf(
-      "\nOverload: runtime 8+0.3b ms, batches to 64, objective 200 ms. Goodput = completions in "
-      "time "
-      "/ capacity\n%-26s %-28s | %7s %7s %7s %8s %9s %8s %8s\n",
-      "policy", "scenario", "goodput", "p50 ms", "p99 ms", "late", "refused", "dropped",
-      "recovery");
-  const double slo = 0.2;
-  for (const Arm& arm : Arms()) {
-    SimOptions o;
-    o.policy.max_batch_requests = 64;
-    const double c = Capacity(o);
-    for (const double load : {0.7, 1.0, 2.0, 5.0}) {
-      char what[64];
-      std::snprintf(what, sizeof(what), "%.1fx", load);
-      OverloadRow(arm, what, o, slo, PoissonArrivals(load * c, 20, 1), 0, 20, c);
+      "\nBatch formation: mean latency in ms; the grid is all pairs of 10 sizes and 8 timeouts; "
+      "a load of 1 is what the best size serves\n"
+      "%-17s %-8s %5s | %9s %-11s %9s | %9s %7s %7s | %9s %7s | %7s\n",
+      "curve, ms", "arrivals", "load", "best mean", "(size,ms)", "best p99", "default", "/best",
+      "p99/", "adaptive", "/best", "full|50");
+  for (const NamedCurve& c : kCurves) {
+    for (const char* kind : {"poisson", "bursts", "trace"}) {
+      if (std::string(kind) == "trace" && trace.size() < 2) continue;
+      for (const double load : {0.1, 0.3, 0.5, 0.7, 0.9, 0.95}) FormationRow(c, kind, trace, load);
     }
-    OverloadRow(arm, "2x for 10 s, then 0.5x", o, slo, TwoRates(2 * c, 0.5 * c, 10, 20), 0, 10, c);
-    {
-      SimOptions s = o;
-      s.slow_from = 5;
-      s.slow_to = 15;
-      s.slow_factor = 3;
-      OverloadRow(arm, "runtime 3x slower 5..15 s", s, slo, PoissonArrivals(0.9 * c, 20, 1), 5, 15,
-                  c / 3);
-      s.noise = 0.2;
-      double mean = 0;
-      for (uint64_t seed = 1; seed <= 5; ++seed) {
-        SimOptions n = s;
-        n.seed = seed;
-        n.slo = slo;
-        arm.set(&n);
-        mean += Goodput(Simulate(n, PoissonArrivals(0.9 * c, 20, seed)), slo, 5, 15, c / 3) / 5;
-      }
-      std::printf("%-26s %-28s | %7.3f\n", arm.name, "the same, mean of 5 seeds", mean);
-      OverloadRow(arm, "the same, noise 0.2", s, slo, PoissonArrivals(0.9 * c, 20, 1), 5, 15,
-                  c / 3);
-    }
-    {
-      SimOptions s = o;
-      s.retries = 3;
-      OverloadRow(arm, "retry storm: 1.2x, 3 retries", s, slo, TwoRates(1.2 * c, 0.8 * c, 10, 20),
-                  0, 10, c);
-    }
-    {
-      SimOptions s = o;
-      s.policy.max_concurrent_batches = 4;
-      const double c4 = Capacity(s);
-      OverloadRow(arm, "4 slots, 2x", s, slo, PoissonArrivals(2 * c4, 20, 1), 0, 20, c4);
-    }
-    {
-      // 1 … 4096 tokens, log-uniform; a budget of 16384 tokens a batch; 10 ms + 5 µs a token.
-      SimOptions s = o;
-      s.curve = {0.010, 0, 0.000005};
-      s.policy.token_budget = 16384;
-      s.policy.max_batch_requests = 256;
-      std::mt19937_64 rng(3);
-      std::uniform_real_distribution<double> log_tokens(0, std::log(4096.0));
-      const double mean_tokens = 4095 / std::log(4096.0);
-      const double tokens_per_second = 16384 / s.curve.Seconds(0, 16384);
-      auto arrivals = PoissonArrivals(2 * tokens_per_second / mean_tokens, 20, 1);
-      for (SimArrival& a : arrivals) a.tokens = std::lround(std::exp(log_tokens(rng)));
-      s.slo = slo;
-      arm.set(&s);
-      s.until = 25;
-      const SimResult r = Simulate(s, arrivals);
-      std::printf("%-26s %-28s | %7.3f %7.1f %7.1f %8.4f   (in tokens)\n", arm.name,
-                  "mixed 1..4096 tokens, 2x", r.in_time_tokens / 20 / tokens_per_second,
-                  1e3 * r.p(0.5), 1e3 * r.p(0.99),
-                  static_cast<double>(r.late) / static_cast<double>(r.offered));
-    }
-  }
-}
-
-void Fairness() {
-  std::printf("\nFairness: two tenants, 10:1 offered, both more than their share\n");
-  for (const double weight : {1.0, 3.0}) {
-    SimOptions o;
-    o.policy.max_batch_requests = 32;
-    o.policy.max_queue_requests = 10'000'000;
-    o.tenants = {"greedy", "modest"};
-    o.policy.tenant_weights = {{"modest", weight}};
-    const double c = Capacity(o);
-    std::vector<SimArrival> arrivals = PoissonArrivals(22 * c, 10, 1);
-    std::mt19937_64 rng(2);
-    for (SimArrival& a : arrivals) a.tenant = rng() % 11 == 0 ? 1 : 0;
-    o.until = 10;
-    double gap = 0, served[2] = {0, 0};
-    o.on_release = [&](const EngineActions& actions, double) { (void)actions; };
-    const SimResult r = Simulate(o, arrivals);
-    for (size_t i = 0; i < r.tenant.size(); ++i) {
-      served[r.tenant[i]] += 1;
-      gap = std::max(gap, std::abs(served[0] - served[1] / weight));
-    }
-    std::printf(
-        "  weight 1:%g  served %.0f : %.0f = 1:%.4f, largest gap at any time %.0f requests "
-        "(batch 32)\n",
-        weight, served[0], served[1], served[1] / served[0], gap);
-  }
-  // A victim at 20 % of capacity beside an aggressor at 10x.
-  SimOptions o;
-  o.policy.max_batch_requests = 32;
-  o.policy.max_queue_requests = 10'000'000;
-  o.tenants = {"victim", "aggressor"};
-  const double c = Capacity(o);
-  const auto victim = PoissonArrivals(0.2 * c, 10, 5);
-  o.until = 10;
-  const double solo = Simulate(o, victim).p(0.99);
-  std::vector<SimArrival> both = victim;
-  for (SimArrival a : PoissonArrivals(10 * c, 10, 6)) {
-    a.tenant = 1;
-    both.push_back(a);
-  }
-  std::sort(both.begin(), both.end(), [](const auto& a, const auto& b) { return a.at < b.at; });
-  const auto p99 = [](const SimResult& r) {
-    std::vector<double> latency;
-    for (size_t i = 0; i < r.tenant.size(); ++i) {
-      if (r.tenant[i] == 0) latency.push_back(r.latency[i]);
-    }
-    return SimResult::Quantile(latency, 0.99);
-  };
-  const double fair = p99(Simulate(o, both));
-  o.tenants = {"same"};
-  const double fifo = p99(Simulate(o, both));
-  std::printf(
-      "  victim's p99: alone %.1f ms; beside an aggressor %.1f ms (%.2fx); first come first "
-      "served %.0f ms\n  (a full batch alone takes %.1f ms)\n",
-      1e3 * solo, 1e3 * fair, fair / solo, 1e3 * fifo, 1e3 * o.curve.Seconds(32, 32));
-  // Ageing: low priority beside 95 % of high.
-  SimOptions a;
-  a.policy.max_batch_requests = 32;
-  a.policy.max_queue_requests = 10'000'000;
-  std::vector<SimArrival> mixed = PoissonArrivals(1.0 * Capacity(a), 20, 7);
-  std::mt19937_64 rng(8);
-  for (SimArrival& x : mixed) x.priority = rng() % 20 == 0 ? 0 : 10;
-  for (const bool strict : {false, true}) {
-    a.policy.ageing = strict ? absl::InfiniteDuration() : absl::Milliseconds(100);
-    const SimResult r = Simulate(a, mixed);
-    double longest = 0;
-    for (const double d : r.queue_delay) longest = std::max(longest, d);
-    std::printf("  5 %% low priority at load 1.0, %s: longest wait %.0f ms\n",
-                strict ? "strict" : "ageing 100 ms x 10 levels", 1e3 * longest);
   }
 }
 
@@ -445,7 +226,10 @@ bool ParseFlag(const char* arg, RunFlags* f) {
   if (name == "--curve") {
     const auto ms = Numbers(value);
     if (ms.size() < 2) return false;
-    o.curve = {ms[0] / 1e3, ms[1] / 1e3, ms.size() > 2 ? ms[2] / 1e3 : 0};
+    o.curve = {ms[0] / 1e3, ms[1] / 1e3};
+    if (ms.size() > 2) o.curve.per_token = ms[2] / 1e3;
+    if (ms.size() > 3) o.curve.per_squared_row = ms[3] / 1e3;
+    if (ms.size() > 4) o.curve.row_step = std::max(1.0, ms[4]);
   } else if (name == "--arrivals") {
     f->arrivals = value;
   } else if (name == "--batch") {
@@ -564,11 +348,14 @@ int Main(int argc, char** argv) {
     }
     return all;
   };
-  if (asked("formation")) Formation();
-  if (asked("overload")) Overload();
-  if (asked("fairness")) Fairness();
-  if (asked("scale")) Scale();
   const char* const data = std::getenv("PENSTOCK_TEST_DATA");
+  if (asked("formation")) {
+    Formation(data == nullptr ? "" : std::string(data) + "/traces/azure2023_conv.csv.gz");
+  }
+  if (asked("overload")) SimOverload();
+  if (asked("noise")) SimNoise();
+  if (asked("fairness")) SimFairness();
+  if (asked("scale")) Scale();
   std::string path = data == nullptr ? "" : std::string(data) + "/traces/azure2023_conv.csv.gz";
   for (int i = 1; i + 1 < argc; ++i) {
     if (std::strcmp(argv[i], "padding") == 0) path = argv[i + 1];

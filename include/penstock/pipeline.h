@@ -12,7 +12,7 @@
 //
 //   auto ticket = p.Submit(std::move(request), [](absl::StatusOr<PipelineResult> result) { … });
 //   if (!ticket.ok()) Refuse(request, ticket.status());  // full; `request` was not moved from
-//   ticket->Cancel();                                    // true: this call decided the outcome
+//   p.Cancel(*ticket);                                   // true: this call decided the outcome
 //   p.Drain(absl::Seconds(5));                           // flush, then fail the rest; none is lost
 //
 //   text ─ Submit ─ tokenize, split ─ peek ─ batch ─ lease ─ run ─ callback
@@ -103,16 +103,11 @@ class PipelineCore;
 struct PipelineWork;
 }  // namespace internal
 
-// Names an accepted request. A plain copyable handle; keeps nothing alive. Thread-safe.
+// Names an accepted request, for Pipeline::Cancel. A plain copyable value; keeps nothing alive.
+// Immutable; safe to share.
 class PENSTOCK_EXPORT PipelineTicket {
  public:
-  PipelineTicket() = default;
-
-  // True: the request ended as kCancelled through this call. Its callback has run (or was handed to
-  // the callback executor; or runs when the piece that is being delivered returns), and its places
-  // are free (or, if a thread is just queueing it, as soon as that is done).
-  // False: it had ended already, or the pipeline is gone.
-  bool Cancel();
+  PipelineTicket() = default;  // names nothing
 
  private:
   friend class internal::PipelineCore;
@@ -132,7 +127,7 @@ class PENSTOCK_EXPORT PipelineFuture {
   // Waits for the result and moves it out. kFailedPrecondition: called for the second time. Not
   // inside a callback.
   absl::StatusOr<PipelineResult> Get();
-  bool Cancel();  // PipelineTicket::Cancel
+  const PipelineTicket& ticket() const ABSL_ATTRIBUTE_LIFETIME_BOUND;  // for Pipeline::Cancel
 
  private:
   friend class Pipeline;
@@ -179,6 +174,12 @@ class PENSTOCK_EXPORT Pipeline {
 
   // The same, for a caller that waits.
   absl::StatusOr<PipelineFuture> SubmitForFuture(PipelineRequest&& request);
+
+  // True: the request ended as kCancelled through this call. Its callback has run (or was handed to
+  // the callback executor; or runs when the piece that is being delivered returns), and its places
+  // are free (or, if a thread is just queueing it, as soon as that is done).
+  // False: it had ended already, or the ticket is not this pipeline's.
+  bool Cancel(const PipelineTicket& ticket);
 
   // Refuses new requests, finishes what was accepted, and after `budget` ends the rest as
   // kUnavailable. OK: all ended by themselves. kDeadlineExceeded: says how many did not.

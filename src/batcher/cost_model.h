@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How long a batch takes, learned from batches: seconds = scale × (a + b × requests + c × tokens),
-// and how sure that is.
+// How long a batch takes, learned from batches: seconds = scale × (a + b × rows + c × tokens + d ×
+// rows²), and how sure that is.
 //
 //   CostModel model;
 //   model.Observe(32, 4096, 0.018);
@@ -17,6 +17,7 @@
 #define PENSTOCK_SRC_BATCHER_COST_MODEL_H_
 
 #include <array>
+#include <cstddef>
 
 namespace penstock::internal {
 
@@ -27,7 +28,8 @@ class CostModel {
 
   bool ready() const { return observations_ > 0; }
   double Predict(double requests, double tokens) const {
-    return scale_ * (theta_[0] + theta_[1] * requests + theta_[2] * tokens);
+    return scale_ * (theta_[0] + theta_[1] * requests + theta_[2] * tokens +
+                     theta_[3] * requests * requests);
   }
   // The largest batch seen recently. Nothing is known of batches much larger; see PredictSeconds.
   double largest() const { return largest_; }
@@ -37,9 +39,15 @@ class CostModel {
  private:
   void Fit();
 
-  std::array<double, 3> theta_{};
-  std::array<std::array<double, 3>, 3> xx_{};
-  std::array<double, 3> xy_{};
+  static constexpr size_t kTerms = 4;
+  using Vector = std::array<double, kTerms>;
+  using Matrix = std::array<Vector, kTerms>;
+
+  static bool SolveSubset(Matrix m, Vector v, unsigned active, Vector* out);
+
+  Vector theta_{};
+  Matrix xx_{};
+  Vector xy_{};
   double scale_ = 1;
   double variance_ = 0;
   double trend_ = 0, spread_ = 0;  // of recent errors, and of their sizes

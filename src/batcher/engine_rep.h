@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The state of BatchEngine. engine.cc: what callers do to it; engine_form.cc: how batches leave.
+// The state of BatchEngine. engine.cc: what callers do to it; engine_when.cc: when a batch
+// leaves; engine_form.cc: who is in it.
 #ifndef PENSTOCK_SRC_BATCHER_ENGINE_REP_H_
 #define PENSTOCK_SRC_BATCHER_ENGINE_REP_H_
 
@@ -11,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "batcher/arrival_rate.h"
 #include "batcher/cost_model.h"
 #include "batcher/deadline_heap.h"
 #include "batcher/engine_slot.h"
@@ -58,7 +60,7 @@ struct BatchEngine::Rep {
   AdmissionVerdict Refuse(RejectCause cause, absl::Duration retry_after);
   AdmissionVerdict CheckPrediction(const EngineRequest& request, EngineActions* actions);
 
-  // engine_form.cc
+  // engine_when.cc
   double PredictSeconds(size_t requests) const;
   // Mean plus `caution` times the policy's margin of uncertainty, plus headroom.
   int64_t MarginNs(size_t requests, double caution = 1) const;
@@ -76,8 +78,11 @@ struct BatchEngine::Rep {
   std::optional<ReleaseReason> Trigger();
   int64_t WakeAt(bool stuck) const;
   void ExpireDue(EngineActions* actions);
-  bool FormBatch(ReleaseReason reason, EngineActions* actions);
+  size_t BestRateLimit(size_t limit) const;
   size_t AdaptiveCap(size_t limit) const;
+
+  // engine_form.cc
+  bool FormBatch(ReleaseReason reason, EngineActions* actions);
   void Gather(size_t limit, size_t window, EngineActions* actions);
   void SettleTight(size_t limit, EngineActions* actions);
   void DropTight(int64_t late_before, EngineActions* actions);
@@ -113,9 +118,7 @@ struct BatchEngine::Rep {
   int64_t capacity_tokens = 0;
   int64_t hold_until = 0;  // after a put-back
   int64_t last_release = 0;
-  double arrival_rate = 0;  // per second
-  double recent_arrivals = 0, recent_seconds = 0;
-  int64_t last_arrival = 0;
+  internal::ArrivalRate arrivals;  // kAdaptive only
   // kFullOrTimeout with padded cost: the longest of the first requests, and whether they fill the
   // budget.
   bool full_dirty = true;

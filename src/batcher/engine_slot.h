@@ -13,6 +13,7 @@ namespace penstock::internal {
 
 inline constexpr uint32_t kNoSlot = UINT32_MAX;
 inline constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
+inline constexpr int64_t kLongAgo = std::numeric_limits<int64_t>::min();
 
 // Picked: out of the order while a batch forms. Chosen: picked, and will leave in it.
 enum class SlotState : uint8_t { kFree, kQueued, kPicked, kChosen, kInFlight };

@@ -250,6 +250,7 @@ KVRequest PipelineCore::MakeKVRequest(const PartWork& part) const {
     if (!options_.share_across_tenants) kv.scope.tenant = request.tenant;
   }
   kv.tokens = part.prompt.ids;
+  kv.extra_keys = part.prompt.extra_keys;
   kv.hint = request.hint;
   kv.reserve_tokens = request.reserve_tokens;
   kv.read = request.read_cache;

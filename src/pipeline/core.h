@@ -46,6 +46,7 @@ struct PartWork {
   MonoTime queued;
 
   // From dispatch on; owned by the batch that carries the part.
+  size_t yielded = 0;  // times it was put back for one that waits for room
   Lease lease;
   bool holds_lease = false;
   size_t cached_tokens = 0;
@@ -92,7 +93,7 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
 
   absl::StatusOr<PipelineTicket> Submit(PipelineRequest& request, Pipeline::OnPiece&& on_piece,
                                         Pipeline::Callback&& callback);
-  bool Cancel(const WorkPtr& work);
+  bool Cancel(const PipelineTicket& ticket);
   absl::Status Drain(absl::Duration budget);
   void Close();
   PipelineStats GetStats() const;
@@ -117,6 +118,8 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   void RunBatch(PartBatch batch);
   enum class LeaseOutcome { kTaken, kWait, kFailed };
   LeaseOutcome TakeLease(PartWork* part, absl::Status* error);
+  // Whether a part must leave the room to one before it that waits for some.
+  bool MustYield(PartWork* part);
   void RecordDispatch(PartBatch& batch, const std::vector<size_t>& live);
   void DeliverPiece(const PartPtr& part, PrefillResult piece);
   void PartEnded(const PartPtr& part, absl::StatusOr<PrefillResult> result,
@@ -161,6 +164,8 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   // Leases held or being taken, and how often one was asked for: see TakeLease.
   size_t lease_holders_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t lease_attempts_ ABSL_GUARDED_BY(mu_) = 0;
+  // Put back for want of blocks, and without a lease or an end since.
+  std::vector<const PartWork*> want_room_ ABSL_GUARDED_BY(mu_);
 };
 
 class PipelineCore::Visit {

@@ -2,6 +2,7 @@
 //
 // From the batcher's queue through the host's runner to the end of a part.
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -17,7 +18,8 @@ void PipelineCore::RunBatch(PartBatch batch) {
   bool blocked = false;
   for (size_t i = 0; i < batch.size(); ++i) {
     if (batch.cancelled(i) || batch.request(i)->work->HasEnded()) continue;
-    if (blocked) {  // behind the one that waits for room: small requests must not starve it
+    if (blocked || MustYield(batch.request(i).get())) {
+      // Behind one that waits for room: small requests must not starve it.
       batch.PutBack(i);
       continue;
     }
@@ -43,6 +45,28 @@ void PipelineCore::RunBatch(PartBatch batch) {
       std::make_unique<PrefillBatch::Rep>(shared_from_this(), std::move(batch), std::move(live))));
 }
 
+// Batches that leave together take their leases on different threads: without this, a small request
+// of the second could be faster than the large one of the first that waits for room, every time. Of
+// the same tenant and not of a higher priority it stands behind it in the queue too, so the large
+// one is offered first. The bound is for two that were queued at the same instant.
+bool PipelineCore::MustYield(PartWork* part) {
+  constexpr size_t kMostYields = 100;
+  const PipelineRequest& mine = part->work->request;
+  MutexLock lock(mu_);
+  if (want_room_.empty() || part->yielded >= kMostYields) return false;
+  for (const PartWork* other : want_room_) {
+    if (other == part) return false;
+    const PipelineRequest& theirs = other->work->request;
+    const bool before = std::make_tuple(other->queued, other->work->serial, other->index) <
+                        std::make_tuple(part->queued, part->work->serial, part->index);
+    if (before && theirs.tenant == mine.tenant && theirs.priority >= mine.priority) {
+      ++part->yielded;
+      return true;
+    }
+  }
+  return false;
+}
+
 // A refused reserve is worth waiting for only if somebody can give blocks back: a lease of this
 // pipeline, or an attempt at one that ran at the same time and took the blocks for a moment.
 PipelineCore::LeaseOutcome PipelineCore::TakeLease(PartWork* part, absl::Status* error) {
@@ -60,7 +84,9 @@ PipelineCore::LeaseOutcome PipelineCore::TakeLease(PartWork* part, absl::Status*
   StageStats& stage = Stage(stats_, PipelineStage::kLease);
   ++stage.left;
   stage.service_us.Record(Micros(Now() - start));
+  const auto wanted = std::find(want_room_.begin(), want_room_.end(), part);
   if (lease.ok()) {
+    if (wanted != want_room_.end()) want_room_.erase(wanted);
     part->lease = *std::move(lease);
     part->holds_lease = true;
     part->cached_tokens = part->lease.matched_tokens();
@@ -69,6 +95,7 @@ PipelineCore::LeaseOutcome PipelineCore::TakeLease(PartWork* part, absl::Status*
   --lease_holders_;
   if (absl::IsResourceExhausted(lease.status()) && !(alone && lease_attempts_ == attempt)) {
     ++stats_.put_back;
+    if (wanted == want_room_.end() && !part->ended_in_queue) want_room_.push_back(part);
     return LeaseOutcome::kWait;
   }
   *error =
@@ -162,6 +189,8 @@ void PipelineCore::PartEnded(const PartPtr& part, absl::StatusOr<PrefillResult> 
       run.service_us.Record(Micros(done.service_time));
     } else {
       part->ended_in_queue = true;
+      want_room_.erase(std::remove(want_room_.begin(), want_room_.end(), part.get()),
+                       want_room_.end());
       ++Stage(stats_, PipelineStage::kBatch).left;
     }
   }

@@ -116,7 +116,9 @@ void PipelineCore::RunCallback(const WorkPtr& work, absl::StatusOr<PipelineResul
   }
 }
 
-bool PipelineCore::Cancel(const WorkPtr& work) {
+bool PipelineCore::Cancel(const PipelineTicket& ticket) {
+  const WorkPtr work = ticket.work_.lock();
+  if (work == nullptr || work->core.get() != this) return false;
   return End(work, absl::CancelledError(absl::StrCat(NameOf(work->request), "cancelled")));
 }
 

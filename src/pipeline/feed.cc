@@ -171,7 +171,7 @@ void Feed::Rep::Revoke(int32_t partition) {
   for (const auto& [serial, item] : items) {
     if (item.partition == partition && !item.at_sink) tickets.push_back(item.ticket);
   }
-  for (PipelineTicket& ticket : tickets) ticket.Cancel();
+  for (const PipelineTicket& ticket : tickets) pipeline->Cancel(ticket);
 }
 
 void Feed::Rep::Fetch(size_t* done) {
@@ -256,7 +256,7 @@ void Feed::Rep::AbandonAll() {
   all.swap(items);
   for (auto& [serial, item] : all) {
     Count([](FeedStats* s) { ++s->abandoned, --s->in_flight; });
-    if (!item.at_sink) item.ticket.Cancel();
+    if (!item.at_sink) pipeline->Cancel(item.ticket);
   }
 }
 

@@ -66,11 +66,6 @@ absl::Status PipelineOptions::Validate() const {
   return batching.Validate();
 }
 
-bool PipelineTicket::Cancel() {
-  const std::shared_ptr<internal::PipelineWork> work = work_.lock();
-  return work != nullptr && work->core->Cancel(work);
-}
-
 struct PipelineFuture::Rep {
   internal::Mutex mu;
   internal::CondVar arrived;
@@ -99,7 +94,7 @@ absl::StatusOr<PipelineResult> PipelineFuture::Get() {
   return *std::move(rep_->result);
 }
 
-bool PipelineFuture::Cancel() { return rep_->ticket.Cancel(); }
+const PipelineTicket& PipelineFuture::ticket() const { return rep_->ticket; }
 
 Pipeline::Pipeline(std::shared_ptr<internal::PipelineCore> core) : core_(std::move(core)) {}
 Pipeline::Pipeline(Pipeline&&) noexcept = default;
@@ -142,6 +137,7 @@ absl::StatusOr<PipelineFuture> Pipeline::SubmitForFuture(PipelineRequest&& reque
   return PipelineFuture(std::move(rep));
 }
 
+bool Pipeline::Cancel(const PipelineTicket& ticket) { return core_->Cancel(ticket); }
 absl::Status Pipeline::Drain(absl::Duration budget) { return core_->Drain(budget); }
 PipelineStats Pipeline::GetStats() const { return core_->GetStats(); }
 KVCache* Pipeline::kv_cache() { return core_->kv_cache(); }

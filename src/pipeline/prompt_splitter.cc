@@ -2,6 +2,7 @@
 #include "pipeline/prompt_splitter.h"
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -39,31 +40,74 @@ size_t CharacterBefore(std::string_view text, size_t at) {
   return at - back;
 }
 
+// The tokens that read any of `bytes`. None would make the content invisible to the cache.
+absl::StatusOr<ExtraKey> KeyOf(const std::vector<ByteRange>& offsets, ByteRange bytes,
+                               size_t segment, const std::array<uint8_t, 32>& content) {
+  ExtraKey key;
+  key.content = content;
+  for (size_t t = 0; t < offsets.size(); ++t) {
+    if (offsets[t].begin >= bytes.end || offsets[t].end <= bytes.begin) continue;
+    if (key.token_len == 0) key.token_offset = t;
+    key.token_len = t + 1 - key.token_offset;
+  }
+  if (key.token_len == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("segment ", segment, " has content and no tokens, expected some"));
+  }
+  return key;
+}
+
 }  // namespace
 
-absl::StatusOr<std::vector<TokenId>> PromptSplitter::EncodeWith(const PipelineRequest& request,
-                                                                size_t replaced,
-                                                                std::string_view text) const {
+absl::StatusOr<PreparedPrompt> PromptSplitter::EncodeWith(const PipelineRequest& request,
+                                                          size_t replaced,
+                                                          std::string_view text) const {
   std::vector<Segment> segments;
   segments.reserve(request.segments.size());
+  EncodeOptions options;
   for (size_t i = 0; i < request.segments.size(); ++i) {
     const OwnedSegment& s = request.segments[i];
     const std::string_view piece = i == replaced ? text : std::string_view(s.text());
     segments.push_back(s.trusted() ? Trusted(piece) : Untrusted(piece));
+    options.offsets = options.offsets || s.content().has_value();
+  }
+  options.add_special_tokens = request.add_special_tokens;
+  PENSTOCK_ASSIGN_OR_RETURN(Encoding encoding, tokenizer_->Encode(segments, options));
+  PreparedPrompt prompt;
+  size_t begin = 0;
+  for (size_t i = 0; options.offsets && i < segments.size(); ++i) {
+    const ByteRange bytes{begin, begin + segments[i].text().size()};
+    begin = bytes.end;
+    if (!request.segments[i].content().has_value()) continue;
+    PENSTOCK_ASSIGN_OR_RETURN(ExtraKey key,
+                              KeyOf(encoding.offsets, bytes, i, *request.segments[i].content()));
+    prompt.extra_keys.push_back(key);
+  }
+  prompt.ids = std::move(encoding.ids);
+  return prompt;
+}
+
+absl::StatusOr<size_t> PromptSplitter::CountWithout(const PipelineRequest& request,
+                                                    size_t replaced) const {
+  std::vector<Segment> segments;
+  for (size_t i = 0; i < request.segments.size(); ++i) {
+    const OwnedSegment& s = request.segments[i];
+    if (i != replaced) segments.push_back(s.trusted() ? Trusted(s.text()) : Untrusted(s.text()));
   }
   EncodeOptions options;
   options.add_special_tokens = request.add_special_tokens;
-  PENSTOCK_ASSIGN_OR_RETURN(Encoding encoding, tokenizer_->Encode(segments, options));
-  return std::move(encoding.ids);
+  PENSTOCK_ASSIGN_OR_RETURN(const Encoding encoding, tokenizer_->Encode(segments, options));
+  return encoding.ids.size();
 }
 
 absl::StatusOr<std::vector<PreparedPrompt>> PromptSplitter::Prepare(
     const PipelineRequest& request) const {
-  PENSTOCK_ASSIGN_OR_RETURN(std::vector<TokenId> ids, EncodeWith(request, kNone, ""));
+  PENSTOCK_ASSIGN_OR_RETURN(PreparedPrompt all, EncodeWith(request, kNone, ""));
+  const std::vector<TokenId>& ids = all.ids;
   if (ids.empty()) return absl::InvalidArgumentError("the text has no tokens, expected some");
   if (ids.size() <= max_tokens_) {
-    std::vector<PreparedPrompt> whole(1);
-    whole[0].ids = std::move(ids);
+    std::vector<PreparedPrompt> whole;
+    whole.push_back(std::move(all));
     return whole;
   }
   if (over_limit_ == OverLimit::kReject) {
@@ -74,8 +118,7 @@ absl::StatusOr<std::vector<PreparedPrompt>> PromptSplitter::Prepare(
   const size_t longest = LongestUntrusted(request);
   size_t others = ids.size();
   if (longest != kNone) {
-    PENSTOCK_ASSIGN_OR_RETURN(const std::vector<TokenId> rest, EncodeWith(request, longest, ""));
-    others = rest.size();
+    PENSTOCK_ASSIGN_OR_RETURN(others, CountWithout(request, longest));
   }
   if (others >= max_tokens_) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -98,14 +141,14 @@ absl::StatusOr<std::vector<PreparedPrompt>> PromptSplitter::Truncate(const Pipel
     const size_t end = budget < alone.offsets.size() ? alone.offsets[budget].begin : text.size();
     const std::string_view head =
         std::string_view(text).substr(0, CharacterBefore(text, std::min(end, text.size())));
-    PENSTOCK_ASSIGN_OR_RETURN(std::vector<TokenId> ids, EncodeWith(request, longest, head));
-    if (ids.size() <= max_tokens_) {
-      std::vector<PreparedPrompt> prompts(1);
-      prompts[0].ids = std::move(ids);
-      prompts[0].truncated = true;
+    PENSTOCK_ASSIGN_OR_RETURN(PreparedPrompt prompt, EncodeWith(request, longest, head));
+    if (prompt.ids.size() <= max_tokens_) {
+      prompt.truncated = true;
+      std::vector<PreparedPrompt> prompts;
+      prompts.push_back(std::move(prompt));
       return prompts;
     }
-    budget -= std::min(budget, ids.size() - max_tokens_);
+    budget -= std::min(budget, prompt.ids.size() - max_tokens_);
   }
   return absl::InvalidArgumentError(absl::StrCat("no truncation of the longest segment fits ",
                                                  max_tokens_, " tokens (max_prompt_tokens)"));
@@ -145,10 +188,12 @@ absl::StatusOr<std::vector<PreparedPrompt>> PromptSplitter::Split(const Pipeline
     std::vector<PreparedPrompt> prompts;
     size_t excess = 0;
     for (const Chunk& chunk : chunks) {
-      PENSTOCK_ASSIGN_OR_RETURN(std::vector<TokenId> ids,
+      PENSTOCK_ASSIGN_OR_RETURN(PreparedPrompt prompt,
                                 EncodeWith(request, longest, chunk.extent.In(text)));
-      if (ids.size() > max_tokens_) excess = std::max(excess, ids.size() - max_tokens_);
-      prompts.push_back(PreparedPrompt{std::move(ids), chunk.extent, false});
+      const size_t tokens = prompt.ids.size();
+      if (tokens > max_tokens_) excess = std::max(excess, tokens - max_tokens_);
+      prompt.chunk = chunk.extent;
+      prompts.push_back(std::move(prompt));
     }
     if (excess == 0 && !prompts.empty()) return prompts;
     budget -= std::min(budget, excess);

@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "penstock/base/token.h"
 #include "penstock/chunker.h"
+#include "penstock/kv_cache/request.h"
 #include "penstock/pipeline.h"
 #include "penstock/tokenizer.h"
 
@@ -22,7 +23,8 @@ namespace penstock::internal {
 
 struct PreparedPrompt {
   std::vector<TokenId> ids;
-  std::optional<ByteRange> chunk;  // of the split segment
+  std::vector<ExtraKey> extra_keys;  // where segments have content
+  std::optional<ByteRange> chunk;    // of the split segment
   bool truncated = false;
 };
 
@@ -42,9 +44,11 @@ class PromptSplitter {
   absl::StatusOr<std::vector<PreparedPrompt>> Prepare(const PipelineRequest& request) const;
 
  private:
-  // Ids of the request with `text` in place of segment `replaced`.
-  absl::StatusOr<std::vector<TokenId>> EncodeWith(const PipelineRequest& request, size_t replaced,
-                                                  std::string_view text) const;
+  // The request with `text` in place of segment `replaced`.
+  absl::StatusOr<PreparedPrompt> EncodeWith(const PipelineRequest& request, size_t replaced,
+                                            std::string_view text) const;
+  // Tokens of the request without segment `replaced`.
+  absl::StatusOr<size_t> CountWithout(const PipelineRequest& request, size_t replaced) const;
   absl::StatusOr<std::vector<PreparedPrompt>> Truncate(const PipelineRequest& request,
                                                        size_t longest, size_t others) const;
   absl::StatusOr<std::vector<PreparedPrompt>> Split(const PipelineRequest& request, size_t longest,

@@ -41,6 +41,7 @@ BatchPolicy AnyPolicy(SeededRandom* random) {
   p.ageing = random->OneIn(4) ? absl::InfiniteDuration() : absl::Microseconds(random->Below(3000));
   p.tenant_weights = {{"a", 2}, {"b", 0.5}};
   p.predictive_expiry = !random->OneIn(4);
+  p.cap_at_best_rate = !random->OneIn(4);
   p.headroom = absl::Microseconds(random->Below(200));
   p.put_back_delay = absl::Microseconds(1 + random->Below(300));
   if (random->OneIn(3)) {

@@ -137,6 +137,7 @@ class Duel {
 BatchPolicy RandomPolicy(SeededRandom* random) {
   BatchPolicy p;
   p.predictive_expiry = false;
+  p.cap_at_best_rate = false;
   p.lookahead = 1;
   p.mode = random->OneIn(2) ? BatchMode::kWorkConserving : BatchMode::kFullOrTimeout;
   p.max_batch_requests = 1 + random->Below(6);

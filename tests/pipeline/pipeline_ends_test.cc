@@ -29,10 +29,10 @@ TEST(CancelTest, BeforeItIsTokenizedEndsTheRequestInsideTheCall) {
   bench.options.executor = &preparation;
   bench.Open();
   PipelineTicket ticket = bench.Submit("a", "x");
-  EXPECT_TRUE(ticket.Cancel());
+  EXPECT_TRUE(bench.pipeline->Cancel(ticket));
   ASSERT_TRUE(bench.results.Has("a"));
   EXPECT_THAT(bench.results.Await("a"), StatusIs(StatusCode::kCancelled, HasSubstr("\"a\"")));
-  EXPECT_FALSE(ticket.Cancel());
+  EXPECT_FALSE(bench.pipeline->Cancel(ticket));
   preparation.RunAll();
   EXPECT_EQ(bench.pipeline->GetStats().parts, 0u);
   bench.ExpectQuiet();
@@ -46,7 +46,7 @@ TEST(CancelTest, InTheQueueFreesThePlaceInsideTheCall) {
   PrefillBatch running = bench.batches.Next();
   PipelineTicket ticket = bench.Submit("a", "x");
   while (bench.pipeline->GetStats().batcher.queued < 1) std::this_thread::yield();
-  EXPECT_TRUE(ticket.Cancel());
+  EXPECT_TRUE(bench.pipeline->Cancel(ticket));
   EXPECT_TRUE(bench.results.Has("a"));
   EXPECT_EQ(bench.pipeline->GetStats().batcher.queued, 0u);
   EXPECT_EQ(bench.pipeline->GetStats().in_flight, 1u);
@@ -59,7 +59,7 @@ TEST(CancelTest, WhileItRunsKeepsTheBlocksUntilTheRunnerIsDone) {
   {
     PrefillBatch batch = bench.batches.Next();
     EXPECT_FALSE(batch.cancelled(0));
-    EXPECT_TRUE(ticket.Cancel());
+    EXPECT_TRUE(bench.pipeline->Cancel(ticket));
     EXPECT_TRUE(bench.results.Has("a"));
     EXPECT_TRUE(batch.cancelled(0));
     // The runner may still be writing: its lease lives.
@@ -73,18 +73,26 @@ TEST(CancelTest, WhileItRunsKeepsTheBlocksUntilTheRunnerIsDone) {
   EXPECT_GT(again.parts[0].cached_tokens, 0u);
 }
 
-TEST(CancelTest, AfterTheEndOrWithoutAPipelineDoesNothing) {
-  PipelineTicket ticket;
-  EXPECT_FALSE(ticket.Cancel());
-  {
-    PipelineBench bench;
-    bench.Open();
-    ticket = bench.Submit("a", "x");
-    bench.batches.Next().Complete(0, PrefillResult());
-    EXPECT_OK(bench.results.Await("a"));
-    EXPECT_FALSE(ticket.Cancel());
-  }
-  EXPECT_FALSE(ticket.Cancel());
+TEST(CancelTest, AfterTheEndOrWithoutARequestDoesNothing) {
+  PipelineBench bench;
+  bench.Open();
+  EXPECT_FALSE(bench.pipeline->Cancel(PipelineTicket()));
+  const PipelineTicket ticket = bench.Submit("a", "x");
+  bench.batches.Next().Complete(0, PrefillResult());
+  EXPECT_OK(bench.results.Await("a"));
+  EXPECT_FALSE(bench.pipeline->Cancel(ticket));
+}
+
+TEST(CancelTest, ATicketOfAnotherPipelineDoesNothing) {
+  PipelineBench bench, other;
+  bench.Open();
+  other.Open();
+  const PipelineTicket ticket = bench.Submit("a", "x");
+  PrefillBatch batch = bench.batches.Next();
+  EXPECT_FALSE(other.pipeline->Cancel(ticket));
+  EXPECT_FALSE(batch.cancelled(0));
+  batch.Complete(0, PrefillResult());
+  EXPECT_OK(bench.results.Await("a"));
 }
 
 // ---- Timeouts ----
@@ -248,7 +256,7 @@ TEST(StreamingTest, NoPieceComesAfterTheEnd) {
                                  PipelineBench::Request("a", "x"),
                                  [&](size_t, PrefillResult) { ++pieces; }, bench.results.For("a")));
   PrefillBatch batch = bench.batches.Next();
-  EXPECT_TRUE(ticket.Cancel());
+  EXPECT_TRUE(bench.pipeline->Cancel(ticket));
   EXPECT_FALSE(batch.Emit(0, PrefillResult()));
   EXPECT_EQ(pieces, 0u);
 }
@@ -261,7 +269,7 @@ TEST(StreamingTest, APieceCallbackMayCancelItsOwnRequest) {
   PENSTOCK_ASSERT_OK_AND_ASSIGN(ticket, bench.pipeline->SubmitStreaming(
                                             PipelineBench::Request("a", "x"),
                                             [&](size_t, PrefillResult) {
-                                              EXPECT_TRUE(ticket.Cancel());
+                                              EXPECT_TRUE(bench.pipeline->Cancel(ticket));
                                               ended_inside = bench.results.Has("a");
                                             },
                                             bench.results.For("a")));
@@ -501,7 +509,7 @@ TEST(CallbackTest, MaySubmitCancelAndLook) {
   PENSTOCK_ASSERT_OK_AND_ASSIGN(
       ticket, bench.pipeline->Submit(PipelineBench::Request("a", "x"),
                                      [&](absl::StatusOr<PipelineResult> result) {
-                                       EXPECT_FALSE(ticket.Cancel());
+                                       EXPECT_FALSE(bench.pipeline->Cancel(ticket));
                                        // Its own place is free already.
                                        EXPECT_EQ(bench.pipeline->GetStats().in_flight, 0u);
                                        bench.Submit("b", "y");

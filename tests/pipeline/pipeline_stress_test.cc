@@ -109,7 +109,7 @@ class Stress {
       ++accepted_;
       if (random.OneIn(5)) {
         for (uint64_t n = random.Below(40); n > 0; --n) std::this_thread::yield();
-        if (ticket->Cancel()) ++cancelled_;
+        if (bench_.pipeline->Cancel(*ticket)) ++cancelled_;
       }
     }
   }

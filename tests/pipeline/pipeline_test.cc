@@ -384,6 +384,35 @@ TEST(PipelineTest, PriorityDecidesWhoIsInTheNextBatch) {
   EXPECT_EQ(next.item(0).request.id, "high");
 }
 
+TEST(PipelineTest, AnImageIsPartOfWhatIsReused) {
+  PipelineBench bench;
+  bench.Open();
+  OwnedSegment::Digest cat{}, dog{};
+  dog[31] = 1;
+  const auto cached_tokens_of = [&](const std::string& id, std::optional<OwnedSegment::Digest> c) {
+    PipelineRequest request;
+    request.id = id;
+    request.segments = {UntrustedText("look: "), TrustedText("[image]", c), UntrustedText(" ok?")};
+    auto result = bench.Serve(std::move(request));
+    EXPECT_OK(result);
+    return result.ok() ? result->parts[0].cached_tokens : 999;
+  };
+  EXPECT_EQ(cached_tokens_of("first", cat), 0u);
+  EXPECT_GE(cached_tokens_of("same image", cat), 12u);
+  EXPECT_EQ(cached_tokens_of("another image", dog), 6u);  // what stands before it
+  EXPECT_EQ(cached_tokens_of("no image", std::nullopt), 6u);
+}
+
+TEST(PipelineTest, AnImageWithoutTokensIsRefused) {
+  PipelineBench bench;
+  bench.Open();
+  PipelineRequest request = PipelineBench::Request("a", "look: ");
+  request.segments.push_back(TrustedText("", OwnedSegment::Digest()));
+  bench.Submit(std::move(request));
+  EXPECT_THAT(bench.results.Await("a"),
+              StatusIs(StatusCode::kInvalidArgument, HasSubstr("segment 1 has content")));
+}
+
 TEST(PipelineTest, CallbacksRunOnTheExecutorTheyAreGiven) {
   ManualExecutor callbacks;
   PipelineBench bench;
@@ -391,7 +420,7 @@ TEST(PipelineTest, CallbacksRunOnTheExecutorTheyAreGiven) {
   bench.Open();
   PipelineTicket ticket = bench.Submit("a", "x");
   PrefillBatch held = bench.batches.Next();
-  EXPECT_TRUE(ticket.Cancel());
+  EXPECT_TRUE(bench.pipeline->Cancel(ticket));
   EXPECT_FALSE(bench.results.Has("a"));
   callbacks.RunAll();
   EXPECT_TRUE(bench.results.Has("a"));
@@ -407,7 +436,7 @@ TEST(PipelineTest, AFutureBringsTheResultOnce) {
   PENSTOCK_ASSERT_OK_AND_ASSIGN(const PipelineResult result, future.Get());
   EXPECT_THAT(result.parts[0].result.output_ids, ElementsAre(3));
   EXPECT_THAT(future.Get(), StatusIs(StatusCode::kFailedPrecondition));
-  EXPECT_FALSE(future.Cancel());
+  EXPECT_FALSE(bench.pipeline->Cancel(future.ticket()));
 }
 
 TEST(PipelineTest, AFutureCanCancelItsRequest) {
@@ -415,7 +444,7 @@ TEST(PipelineTest, AFutureCanCancelItsRequest) {
   bench.Open();
   PENSTOCK_ASSERT_OK_AND_ASSIGN(PipelineFuture future,
                                 bench.pipeline->SubmitForFuture(PipelineBench::Request("a", "x")));
-  EXPECT_TRUE(future.Cancel());
+  EXPECT_TRUE(bench.pipeline->Cancel(future.ticket()));
   EXPECT_THAT(future.Get(), StatusIs(StatusCode::kCancelled));
 }
 

@@ -5,7 +5,7 @@
 //
 //   SimOptions options;
 //   options.policy.max_batch_requests = 64;
-//   options.curve = {0.008, 0.0003, 0};  // seconds: fixed, per row, per token
+//   options.curve = {0.008, 0.0003};  // seconds: fixed, per row[, per token, per squared row, rows a step]
 //   options.slo = 0.2;
 //   SimResult r = Simulate(options, PoissonArrivals(2 * Capacity(options), 20, seed));
 //   r.in_time / 20 / Capacity(options)                           // goodput
@@ -34,9 +34,11 @@ struct SimArrival {
 };
 
 struct SimCurve {
-  double fixed = 0.008, per_row = 0.0003, per_token = 0;
+  double fixed = 0.008, per_row = 0.0003, per_token = 0, per_squared_row = 0;
+  double row_step = 1;  // the runtime computes rows in multiples of this
   double Seconds(double rows, double tokens) const {
-    return fixed + per_row * rows + per_token * tokens;
+    const double computed = std::ceil(rows / row_step) * row_step;
+    return fixed + per_row * computed + per_token * tokens + per_squared_row * computed * computed;
   }
 };
 
@@ -61,6 +63,8 @@ struct SimResult {
   double in_time_tokens = 0;
   uint64_t events = 0;  // offers, completions, batches, polls
   double end = 0;
+  // Of batches that began while the runtime was slow: what they took, and would have without noise.
+  double slow_seconds = 0, slow_seconds_expected = 0;
   std::vector<double> latency;      // of completed requests, seconds, in order of completion
   std::vector<double> finished_at;  // beside it
   std::vector<int> tenant;          // beside it
@@ -82,10 +86,15 @@ struct SimResult {
   double p(double q) const { return Quantile(latency, q); }
 };
 
-// Requests a second that full batches of `tokens` tokens a request serve, over all slots.
+// Requests a second that batches of the best size serve (full ones, unless the curve is convex), of
+// `tokens` tokens a request, over all slots.
 inline double Capacity(const SimOptions& o, double tokens = 1) {
-  const double b = static_cast<double>(o.policy.max_batch_requests);
-  return b / o.curve.Seconds(b, b * tokens) * static_cast<double>(o.policy.max_concurrent_batches);
+  double most = 0;
+  for (size_t n = 1; n <= o.policy.max_batch_requests; ++n) {
+    const double b = static_cast<double>(n);
+    most = std::max(most, b / o.curve.Seconds(b, b * tokens));
+  }
+  return most * static_cast<double>(o.policy.max_concurrent_batches);
 }
 
 inline std::vector<SimArrival> PoissonArrivals(double rate, double seconds, uint64_t seed) {
@@ -217,8 +226,14 @@ class Simulation {
     const double tokens = static_cast<double>(
         o_.policy.cost_shape == CostShape::kPadded ? b.padded_tokens : b.tokens);
     double s = o_.curve.Seconds(static_cast<double>(b.padded_requests), tokens);
-    if (o_.noise > 0) s *= std::max(0.2, 1 + o_.noise * std::normal_distribution<double>()(rng_));
-    if (now >= o_.slow_from && now < o_.slow_to) s *= o_.slow_factor;
+    const double luck =
+        o_.noise > 0 ? std::max(0.2, 1 + o_.noise * std::normal_distribution<double>()(rng_)) : 1;
+    if (now >= o_.slow_from && now < o_.slow_to) {
+      s *= o_.slow_factor;
+      result_.slow_seconds += s * luck;
+      result_.slow_seconds_expected += s;
+    }
+    s *= luck;
     Running running{now + s, b.id, {}};
     running.items.assign(actions_.items.begin() + static_cast<ptrdiff_t>(b.begin),
                          actions_.items.begin() + static_cast<ptrdiff_t>(b.end));

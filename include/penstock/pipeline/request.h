@@ -14,7 +14,9 @@
 #ifndef PENSTOCK_PIPELINE_REQUEST_H_
 #define PENSTOCK_PIPELINE_REQUEST_H_
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,23 +35,36 @@ namespace penstock {
 // wrote the text.
 class OwnedSegment {
  public:
+  using Digest = std::array<uint8_t, 32>;
+
   const std::string& text() const { return text_; }
   bool trusted() const { return trusted_; }
+  // What the text stands for, if its K/V depends on more than its tokens (ExtraKey::content).
+  const std::optional<Digest>& content() const { return content_; }
 
  private:
-  friend OwnedSegment TrustedText(std::string text);
+  friend OwnedSegment TrustedText(std::string text, std::optional<Digest> content);
   friend OwnedSegment UntrustedText(std::string text);
-  OwnedSegment(std::string text, bool trusted) : text_(std::move(text)), trusted_(trusted) {}
+  OwnedSegment(std::string text, bool trusted, std::optional<Digest> content)
+      : text_(std::move(text)), trusted_(trusted), content_(content) {}
 
   std::string text_;
   bool trusted_;
+  std::optional<Digest> content_;
 };
 
-// Text of the host (templates, markers): control tokens spelled in it count.
-inline OwnedSegment TrustedText(std::string text) { return OwnedSegment(std::move(text), true); }
+// Text of the host (templates, markers): control tokens spelled in it count. `content`: a digest of
+// the image, audio or embedding for which it is the placeholder; K/V of its tokens is then reused
+// only for the same content. It must have tokens (else kInvalidArgument).
+inline OwnedSegment TrustedText(std::string text,
+                                std::optional<OwnedSegment::Digest> content = std::nullopt) {
+  return OwnedSegment(std::move(text), true, content);
+}
 
 // Text of anybody else: never becomes a control token.
-inline OwnedSegment UntrustedText(std::string text) { return OwnedSegment(std::move(text), false); }
+inline OwnedSegment UntrustedText(std::string text) {
+  return OwnedSegment(std::move(text), false, std::nullopt);
+}
 
 struct PipelineRequest {
   std::string id;  // the host's own name for it; for messages, never interpreted
