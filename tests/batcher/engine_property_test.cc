@@ -398,7 +398,7 @@ TEST(EnginePropertyTest, TheServiceGapOfBackloggedTenantsIsBounded) {
     uint64_t tag = 0;
     double served[2] = {0, 0};
     int waiting[2] = {0, 0};
-    for (int batch = 0; batch < 200; ++batch) {
+    for (int batch = 0; batch < 600; ++batch) {
       for (int tenant = 0; tenant < 2; ++tenant) {
         while (waiting[tenant] < 400) {
           EngineRequest r;
