@@ -93,16 +93,23 @@ void BoundaryFinder::StartText() {
 }
 
 size_t BoundaryFinder::HandleEvent(size_t i) {
+  if (in_fence_) return HandleNewline(i);
+  const char byte = s_[i];
+  if (byte == '\n') return HandleNewline(i);
+  if (byte == '.') return HandleTerminator(i);
+  if (byte == '\'' || byte == '"' || byte == ':' || byte == ';') {
+    // Right behind a letter of ASCII: an apostrophe, a closing mark, a pause.
+    if (i > unit_begin_ && IsAsciiLetterOrDigit(s_[i - 1])) return i + 1;
+  }
   // The commas of Chinese and Japanese, every other event there, share their first bytes with marks
   // that matter: ， ： ； and 、.
-  if (i + 2 < s_.size() && !in_fence_) {
+  if (byte < 0 && i + 2 < s_.size()) {
     const char third = s_[i + 2];
-    const bool comma = s_[i] == '\xEF' && s_[i + 1] == '\xBC' &&
+    const bool comma = byte == '\xEF' && s_[i + 1] == '\xBC' &&
                        (third == '\x8C' || third == '\x9A' || third == '\x9B');
-    if (comma || (s_[i] == '\xE3' && s_[i + 1] == '\x80' && third == '\x81')) return i + 3;
+    if (comma || (byte == '\xE3' && s_[i + 1] == '\x80' && third == '\x81')) return i + 3;
   }
   const DecodedChar c = DecodeUtf8(s_, i);
-  if (in_fence_) return HandleNewline(i);
   switch (ClassifyChar(c.code_point)) {
     case CharClass::kNewline:
       return HandleNewline(i);

@@ -145,7 +145,7 @@ class BoundaryFinder {
   CharClass NextLetter(size_t n, size_t* at) const;
   size_t WordBegin(size_t end) const;
   size_t WordEnd(size_t begin) const;
-  WordFacts Facts(size_t begin, size_t end) const;
+  const WordFacts& Facts(size_t begin, size_t end) const;
   FoldedWord Folded(size_t begin, size_t end) const;
   bool IsSpeechAfterName(size_t n) const;
   bool IsRomanNumeral(size_t begin, size_t end) const;

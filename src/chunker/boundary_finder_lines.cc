@@ -51,6 +51,11 @@ bool IsConnective(char32_t c) {
 
 size_t BoundaryFinder::SkipSpace(size_t i) const {
   while (i < s_.size()) {
+    if (s_[i] == ' ') {
+      ++i;
+      continue;
+    }
+    if (s_[i] > ' ') break;
     size_t size = 0;
     if (ClassAt(i, &size) != CharClass::kSpace) break;
     i += size;
@@ -60,6 +65,11 @@ size_t BoundaryFinder::SkipSpace(size_t i) const {
 
 size_t BoundaryFinder::SkipGap(size_t i, int* newlines, size_t* line_start) const {
   while (i < s_.size()) {
+    if (s_[i] > ' ') break;
+    if (s_[i] == ' ') {
+      ++i;
+      continue;
+    }
     size_t size = 0;
     const CharClass cls = ClassAt(i, &size);
     if (cls != CharClass::kSpace && cls != CharClass::kNewline) break;
@@ -81,6 +91,7 @@ size_t BoundaryFinder::LineEnd(size_t i) const {
 // Without the white space before `i`, but not before the current unit.
 size_t BoundaryFinder::ContentEnd(size_t i) const {
   while (i > unit_begin_) {
+    if (s_[i - 1] > ' ') break;  // ASCII that is no white space
     const CharBefore c = DecodeBefore(s_, i, unit_begin_);
     const CharClass cls = ClassifyChar(c.code_point);
     if (cls != CharClass::kSpace && cls != CharClass::kNewline) break;
@@ -200,6 +211,7 @@ BoundaryFinder::Line BoundaryFinder::ClassifyLine(size_t line_start, size_t n,
 }
 
 bool BoundaryFinder::ClassifyHeading(size_t n, bool after_blank, Line* line) const {
+  if (s_[n] != '#' && !after_blank) return false;
   const size_t end = LineEnd(n);
   size_t hashes = 0;
   while (n + hashes < end && s_[n + hashes] == '#') ++hashes;
@@ -251,6 +263,11 @@ bool BoundaryFinder::ClassifyFenceOrRule(size_t n, Line* line) const {
 }
 
 bool BoundaryFinder::IsListMarker(size_t n) const {
+  if (IsAsciiLetter(s_[n]) && n + 1 < s_.size() && s_[n + 1] != '.' && s_[n + 1] != ')') {
+    // Of words, only small roman numerals are markers.
+    if (s_[n] != 'i' && s_[n] != 'v' && s_[n] != 'x') return false;
+    if (s_[n + 1] != 'i' && s_[n + 1] != 'v' && s_[n + 1] != 'x') return false;
+  }
   const DecodedChar c = DecodeUtf8(s_, n);
   size_t i = n + c.size;
   switch (c.code_point) {

@@ -20,7 +20,7 @@ uint8_t BoundaryFinder::DecidePeriod(const Ending& e) {
     word_end = c.begin;
   }
   const FoldedWord folded = Folded(word, word_end);
-  const WordFacts facts = FindWord(folded.view());
+  const WordFacts& facts = FindWord(folded.view());
   size_t first_size = 0;
   const CharClass first = word < e.begin ? ClassAt(word, &first_size) : CharClass::kOther;
   const size_t dot = folded.view().find('.');

@@ -14,6 +14,9 @@ constexpr size_t kQuoteReach = 600;
 constexpr size_t kBracketReach = 1000;
 constexpr int kCloserEvents = 96;  // "((((((" must not be searched a thousand bytes for each
 
+bool IsAsciiLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool IsRomanDigit(char c) { return c == 'i' || c == 'v' || c == 'x'; }
+
 bool IsDirectionalQuote(char32_t c) {
   return c == 0x2018 || c == 0x201C || c == 0x201A || c == 0x201E || c == 0xAB || c == 0x2039;
 }
@@ -118,6 +121,12 @@ int BoundaryFinder::RomanBefore(size_t end, size_t floor, size_t* begin) const {
 
 // At '.' or ')' behind a number or letter. Returns 0 where it is no list marker.
 size_t BoundaryFinder::HandleMarker(size_t i) {
+  if (i < unit_begin_ + 2) {
+    if (i == unit_begin_) return 0;
+  } else if (IsAsciiLetter(s_[i - 1]) && IsAsciiLetter(s_[i - 2])) {
+    // The end of a word: no marker but a roman numeral.
+    if (!IsRomanDigit(s_[i - 1]) || !IsRomanDigit(s_[i - 2])) return 0;
+  }
   const size_t floor = std::max(unit_begin_, i - std::min<size_t>(i, 7));
   size_t word = i;
   if (s_[i] == ')' && word > floor && s_[word - 1] == '.') --word;

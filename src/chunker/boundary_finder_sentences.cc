@@ -172,6 +172,10 @@ size_t BoundaryFinder::ReferenceEnd(size_t i) const {
 // Closing quotes, brackets, emphasis and reference marks right behind the terminators.
 size_t BoundaryFinder::ConsumeClosers(Ending* e) const {
   size_t j = e->run_end;
+  if (j < s_.size()) {  // nothing closes here: the usual case
+    const bool space = s_[j] == ' ' && j + 1 < s_.size();
+    if (s_[j] == '\n' || IsAsciiLetterOrDigit(s_[space ? j + 1 : j])) return j;
+  }
   while (j < s_.size()) {
     const DecodedChar c = DecodeUtf8(s_, j);
     const CharClass cls = ClassifyChar(c.code_point);
@@ -263,6 +267,7 @@ uint8_t BoundaryFinder::DecideIdeographic(const Ending& e) const {
 uint8_t BoundaryFinder::DecideNoSpace(const Ending& e) {
   size_t size = 0;
   const CharClass next = ClassAt(e.next, &size);
+  if (next != CharClass::kUpper && next != CharClass::kIdeograph) return 0;
   const size_t word = WordBegin(e.begin);
   if (e.begin == word) return 0;
   const char32_t before = DecodeBefore(s_, e.begin, word).code_point;
@@ -277,7 +282,7 @@ uint8_t BoundaryFinder::DecideNoSpace(const Ending& e) {
   if (token.view().find_first_of("/@_\\#=&%:.") != std::string_view::npos) return 0;
   if (e.begin - word < 2) return 0;
   const bool apart = word_end >= s_.size() || s_[word_end] == ' ' || s_[word_end] == ',';
-  const WordFacts facts = Facts(e.next, word_end);
+  const WordFacts& facts = Facts(e.next, word_end);
   const LanguageSet languages = LanguagesAt(e.begin);
   if (apart && ((facts.starter | facts.calendar) & languages) != 0) return 90;
   const bool stop = word_end + 1 < s_.size() && s_[word_end] == '.' && s_[word_end + 1] == ' ';

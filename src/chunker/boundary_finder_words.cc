@@ -25,23 +25,35 @@ constexpr std::array<bool, 128> MakeWordBytes() {
 }
 constexpr std::array<bool, 128> kWordByte = MakeWordBytes();
 
+// Han, kana, Hangul and their neighbours, which are asked for most among those without case.
+bool HasNoCase(char32_t c) { return (c >= 0x2E80 && c < 0xA640) || (c >= 0xAC00 && c < 0xFB00); }
+
+bool IsAscii(std::string_view word) {
+  uint8_t all = 0;
+  for (const char c : word) all |= static_cast<uint8_t>(c);
+  return all < 0x80;
+}
+
 }  // namespace
 
 // Class of the first letter or digit at or after `n`, behind opening marks; kOther for anything
 // else. *at: where it is.
 CharClass BoundaryFinder::NextLetter(size_t n, size_t* at) const {
   *at = n;
+  if (n < s_.size() && IsAsciiLetterOrDigit(s_[n])) {
+    return char_class_internal::kAscii[static_cast<uint8_t>(s_[n])];
+  }
   for (int k = 0; k < 6 && n < s_.size(); ++k) {
     size_t size = 0;
     const CharClass cls = ClassAt(n, &size);
     *at = n;
     if (IsLetter(cls) || cls == CharClass::kDigit) return cls;
-    const bool skip =
-        cls == CharClass::kOpen || cls == CharClass::kQuote || cls == CharClass::kDash ||
-        cls == CharClass::kPeriod || cls == CharClass::kEllipsis || cls == CharClass::kExtend ||
-        DecodeUtf8(s_, n).code_point == 0xBB || DecodeUtf8(s_, n).code_point == 0x201D ||
-        (cls == CharClass::kSpace && k > 0) || s_[n] == '*' || s_[n] == '_' ||
-        DecodeUtf8(s_, n).code_point == 0xBF || DecodeUtf8(s_, n).code_point == 0xA1;
+    const char32_t c = DecodeUtf8(s_, n).code_point;
+    const bool skip = cls == CharClass::kOpen || cls == CharClass::kQuote ||
+                      cls == CharClass::kDash || cls == CharClass::kPeriod ||
+                      cls == CharClass::kEllipsis || cls == CharClass::kExtend || c == 0xBB ||
+                      c == 0x201D || (cls == CharClass::kSpace && k > 0) || c == '*' || c == '_' ||
+                      c == 0xBF || c == 0xA1;
     if (!skip) return CharClass::kOther;
     n += size;
   }
@@ -52,13 +64,16 @@ CharClass BoundaryFinder::NextLetter(size_t n, size_t* at) const {
 size_t BoundaryFinder::WordBegin(size_t end) const {
   size_t begin = end;
   const size_t floor = std::max(unit_begin_, end - std::min<size_t>(end, 96));
+  bool plain = true;  // letters and digits of ASCII
   while (begin > floor) {
     const auto byte = static_cast<uint8_t>(s_[begin - 1]);
     if (byte < 0x80) {
       if (!kWordByte[byte]) break;
+      plain &= byte >= '0';  // of those with a place in words, the marks but @ _ : = are below
       --begin;
       continue;
     }
+    plain = false;
     const CharBefore c = DecodeBefore(s_, begin, floor);
     const CharClass cls = ClassifyChar(c.code_point);
     const bool inside = IsLetter(cls) || cls == CharClass::kDigit || cls == CharClass::kExtend ||
@@ -67,6 +82,7 @@ size_t BoundaryFinder::WordBegin(size_t end) const {
     if (!inside) break;
     begin = c.begin;
   }
+  if (plain) return begin;
   while (begin < end && s_[begin] == '-') ++begin;
   // Elided articles and opening quotes are not part of the word: l'Avv., 'Mr.
   for (size_t i = begin; i < end; ++i) {
@@ -83,6 +99,10 @@ size_t BoundaryFinder::WordBegin(size_t end) const {
 size_t BoundaryFinder::WordEnd(size_t begin) const {
   size_t end = begin;
   while (end < s_.size() && end - begin < 64) {
+    if (IsAsciiLetterOrDigit(s_[end])) {
+      ++end;
+      continue;
+    }
     size_t size = 0;
     const CharClass cls = ClassAt(end, &size);
     if (!IsLetter(cls) && cls != CharClass::kDigit && cls != CharClass::kExtend) break;
@@ -100,9 +120,14 @@ FoldedWord::FoldedWord(std::string_view text, size_t begin, size_t end) {
       continue;
     }
     const DecodedChar c = DecodeUtf8(text, i);
-    std::string lower;
-    AppendUtf8(FoldCase(c.code_point), &lower);
-    for (const char l : lower) bytes_[size_++] = l;
+    const char32_t lower = HasNoCase(c.code_point) ? c.code_point : FoldCase(c.code_point);
+    if (lower == c.code_point && c.valid) {
+      for (size_t k = 0; k < c.size; ++k) bytes_[size_++] = text[i + k];
+    } else {
+      std::string utf8;
+      AppendUtf8(lower, &utf8);
+      for (const char l : utf8) bytes_[size_++] = l;
+    }
     i += c.size;
   }
 }
@@ -111,7 +136,10 @@ FoldedWord BoundaryFinder::Folded(size_t begin, size_t end) const {
   return FoldedWord(s_, begin, end);
 }
 
-WordFacts BoundaryFinder::Facts(size_t begin, size_t end) const {
+// REQUIRES: end == WordEnd(begin).
+const WordFacts& BoundaryFinder::Facts(size_t begin, size_t end) const {
+  const std::string_view word = s_.substr(begin, end - begin);
+  if (IsAscii(word)) return FindAsciiWord(word);
   return FindWord(FoldedWord(s_, begin, end).view());
 }
 
@@ -128,6 +156,10 @@ bool BoundaryFinder::IsSpeechAfterName(size_t n) const {
 LanguageSet BoundaryFinder::LanguagesAt(size_t i) {
   LanguageSet script = 0;
   const size_t floor = std::max(unit_begin_, i - std::min<size_t>(i, 96));
+  if (i > floor) {
+    const char before = static_cast<char>(s_[i - 1] | 0x20);
+    if (before >= 'a' && before <= 'z') script = kLatinLanguages;
+  }
   for (size_t j = i; j > floor && script == 0;) {
     const CharBefore c = DecodeBefore(s_, j, floor);
     if (IsLetter(ClassifyChar(c.code_point))) script = LanguagesOfScript(c.code_point);
@@ -164,7 +196,7 @@ LanguageSet BoundaryFinder::FindLanguages(size_t i, LanguageSet script) {
       j += DecodeUtf8(s_, j).size;
       continue;
     }
-    const WordFacts facts = Facts(j, word_end);
+    const WordFacts& facts = Facts(j, word_end);
     LanguageSet hits = (facts.frequent | facts.starter) & script;
     while (hits != 0) {
       const unsigned bit = static_cast<unsigned>(__builtin_ctzll(hits));

@@ -118,19 +118,7 @@ bool IsIdeographic(char32_t c) {
   }
 }
 
-}  // namespace
-
-#define PENSTOCK_CLASS_8(c)                                                           \
-  ClassifyAscii(c), ClassifyAscii(c + 1), ClassifyAscii(c + 2), ClassifyAscii(c + 3), \
-      ClassifyAscii(c + 4), ClassifyAscii(c + 5), ClassifyAscii(c + 6), ClassifyAscii(c + 7)
-#define PENSTOCK_CLASS_32(c) \
-  PENSTOCK_CLASS_8(c), PENSTOCK_CLASS_8(c + 8), PENSTOCK_CLASS_8(c + 16), PENSTOCK_CLASS_8(c + 24)
-constexpr CharClass char_class_internal::kAscii[128] = {
-    PENSTOCK_CLASS_32(0), PENSTOCK_CLASS_32(32), PENSTOCK_CLASS_32(64), PENSTOCK_CLASS_32(96)};
-#undef PENSTOCK_CLASS_32
-#undef PENSTOCK_CLASS_8
-
-CharClass ClassifyNonAscii(char32_t c) {
+CharClass Compute(char32_t c) {
   const CharClass punctuation = ClassifyPunctuation(c);
   if (punctuation != CharClass::kOther) return punctuation;
   const GeneralCategory category = CategoryOf(c);
@@ -167,6 +155,26 @@ CharClass ClassifyNonAscii(char32_t c) {
       break;
   }
   return category == GeneralCategory::kDashPunctuation ? CharClass::kDash : CharClass::kOther;
+}
+
+}  // namespace
+
+#define PENSTOCK_CLASS_8(c)                                                           \
+  ClassifyAscii(c), ClassifyAscii(c + 1), ClassifyAscii(c + 2), ClassifyAscii(c + 3), \
+      ClassifyAscii(c + 4), ClassifyAscii(c + 5), ClassifyAscii(c + 6), ClassifyAscii(c + 7)
+#define PENSTOCK_CLASS_32(c) \
+  PENSTOCK_CLASS_8(c), PENSTOCK_CLASS_8(c + 8), PENSTOCK_CLASS_8(c + 16), PENSTOCK_CLASS_8(c + 24)
+constexpr CharClass char_class_internal::kAscii[128] = {
+    PENSTOCK_CLASS_32(0), PENSTOCK_CLASS_32(32), PENSTOCK_CLASS_32(64), PENSTOCK_CLASS_32(96)};
+#undef PENSTOCK_CLASS_32
+#undef PENSTOCK_CLASS_8
+
+std::atomic<uint8_t> char_class_internal::known[0x10000];
+
+CharClass char_class_internal::FindClass(char32_t c) {
+  const CharClass cls = Compute(c);
+  if (c < 0x10000) known[c].store(static_cast<uint8_t>(cls) + 1, std::memory_order_relaxed);
+  return cls;
 }
 
 char32_t ClosingPartner(char32_t c) {
@@ -212,7 +220,7 @@ char32_t FoldCase(char32_t c) {
   return *ToLower(c).begin();
 }
 
-CharBefore DecodeBefore(std::string_view text, size_t end, size_t floor) {
+CharBefore DecodeNonAsciiBefore(std::string_view text, size_t end, size_t floor) {
   for (size_t size = 1; size <= 4 && end - size + 1 > floor; ++size) {
     const size_t begin = end - size;
     if (IsUtf8Continuation(text[begin])) continue;

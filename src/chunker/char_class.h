@@ -6,6 +6,7 @@
 #ifndef PENSTOCK_SRC_CHUNKER_CHAR_CLASS_H_
 #define PENSTOCK_SRC_CHUNKER_CHAR_CLASS_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -37,11 +38,25 @@ enum class CharClass : uint8_t {
 
 namespace char_class_internal {
 extern const CharClass kAscii[128];
+
+// Classes of the code points below U+10000 that were asked for, plus one; 0: not asked for yet.
+// Filled by any thread; all write the same.
+extern std::atomic<uint8_t> known[0x10000];
+
+CharClass FindClass(char32_t c);
 }  // namespace char_class_internal
 
-CharClass ClassifyNonAscii(char32_t c);
+inline CharClass ClassifyNonAscii(char32_t c) {
+  if (c >= 0x10000) return char_class_internal::FindClass(c);
+  const uint8_t known = char_class_internal::known[c].load(std::memory_order_relaxed);
+  return known != 0 ? static_cast<CharClass>(known - 1) : char_class_internal::FindClass(c);
+}
 inline CharClass ClassifyChar(char32_t c) {
   return c < 0x80 ? char_class_internal::kAscii[c] : ClassifyNonAscii(c);
+}
+inline bool IsAsciiLetterOrDigit(char c) {
+  const auto byte = static_cast<uint8_t>(c);
+  return (static_cast<uint8_t>((byte | 0x20) - 'a') < 26) || static_cast<uint8_t>(byte - '0') < 10;
 }
 
 inline bool IsLetter(CharClass cls) {
@@ -61,7 +76,12 @@ struct CharBefore {
   char32_t code_point = 0;
   size_t begin = 0;
 };
-CharBefore DecodeBefore(std::string_view text, size_t end, size_t floor);
+CharBefore DecodeNonAsciiBefore(std::string_view text, size_t end, size_t floor);
+inline CharBefore DecodeBefore(std::string_view text, size_t end, size_t floor) {
+  const auto last = static_cast<uint8_t>(text[end - 1]);
+  if (last < 0x80) return {last, end - 1};
+  return DecodeNonAsciiBefore(text, end, floor);
+}
 
 }  // namespace penstock::internal
 

@@ -2,6 +2,7 @@
 #include "chunker/language.h"
 
 #include <cstddef>
+#include <cstring>
 #include <vector>
 
 #include "chunker/language_words.h"
@@ -9,41 +10,90 @@
 namespace penstock::internal {
 namespace {
 
-struct Entry {
-  std::string_view word;  // empty: free slot
-  WordFacts facts;
-};
+constexpr uint64_t kLowerCase = 0x2020202020202020u;
 
-// Open addressing, filled once; about 4000 words.
+// A number of all bytes of short words, and of the length and both ends of longer ones; with `fold`
+// of the word in lower case. REQUIRES: with `fold`, only ASCII letters and digits.
+template <bool fold>
+uint64_t Hash(std::string_view word) {
+  const char* const p = word.data();
+  const size_t n = word.size();
+  uint64_t low = 0;
+  uint64_t high = 0;
+  if (n >= 8) {
+    std::memcpy(&low, p, 8);
+    std::memcpy(&high, p + n - 8, 8);
+  } else if (n >= 4) {
+    std::memcpy(&low, p, 4);
+    std::memcpy(&high, p + n - 4, 4);
+  } else if (n > 0) {
+    low = static_cast<uint8_t>(p[0]) | uint64_t{static_cast<uint8_t>(p[n / 2])} << 8 |
+          uint64_t{static_cast<uint8_t>(p[n - 1])} << 16;
+  }
+  if (fold) {
+    const uint64_t bits = n >= 8 ? kLowerCase : n >= 4 ? kLowerCase >> 32 : kLowerCase >> 40;
+    low |= bits;
+    if (n >= 4) high |= bits;
+  }
+  uint64_t h = low * 0x9E3779B97F4A7C15u ^ (high + n) * 0xC2B2AE3D27D4EB4Fu;
+  h ^= h >> 29;
+  return h * 0x9E3779B97F4A7C15u;
+}
+
+template <bool fold>
+bool Equal(std::string_view known, std::string_view word) {
+  if (!fold) return known == word;
+  if (known.size() != word.size()) return false;
+  for (size_t i = 0; i < word.size(); ++i) {
+    if (known[i] != (word[i] | 0x20)) return false;
+  }
+  return true;
+}
+
+// Open addressing, filled once; about 4000 words. Most look-ups are of words that are not there:
+// one bit of eight kilobytes says so.
 class WordTable {
  public:
-  WordTable() : slots_(kSlots) {
+  WordTable() : slots_(kSlots), filter_(kFilterBits / 64) {
+    entries_.push_back({});
     for (int i = 0; i < kWesternWordsSize; ++i) Add(kWesternWords[i]);
     for (int i = 0; i < kEasternWordsSize; ++i) Add(kEasternWords[i]);
   }
 
-  const Entry* Find(std::string_view word) const {
-    for (size_t i = Hash(word);; ++i) {
-      const Entry& entry = slots_[i % kSlots];
-      if (entry.word.empty()) return nullptr;
-      if (entry.word == word) return &entry;
+  // Facts of no language where the word is not known.
+  template <bool fold>
+  const WordFacts& Find(std::string_view word) const {
+    const uint64_t hash = Hash<fold>(word);
+    if ((filter_[FilterBit(hash) / 64] >> (FilterBit(hash) % 64) & 1) == 0)
+      return entries_[0].facts;
+    for (size_t i = FirstSlot(hash);; ++i) {
+      const Entry& entry = entries_[slots_[i % kSlots]];
+      if (slots_[i % kSlots] == 0 || Equal<fold>(entry.word, word)) return entry.facts;
     }
   }
 
  private:
-  static constexpr size_t kSlots = 16384;
+  struct Entry {
+    std::string_view word;
+    WordFacts facts;
+  };
 
-  static size_t Hash(std::string_view word) {
-    uint32_t h = 2166136261u;  // FNV-1a
-    for (const char c : word) h = (h ^ static_cast<uint8_t>(c)) * 16777619u;
-    return (h ^ (h >> 15)) % kSlots;
-  }
+  static constexpr size_t kSlots = 16384;
+  static constexpr size_t kFilterBits = 65536;
+
+  static size_t FirstSlot(uint64_t hash) { return hash >> 50; }
+  static size_t FilterBit(uint64_t hash) { return hash >> 34 & (kFilterBits - 1); }
 
   WordFacts& Slot(std::string_view word) {
-    for (size_t i = Hash(word);; ++i) {
-      Entry& entry = slots_[i % kSlots];
-      if (entry.word.empty()) entry.word = word;
-      if (entry.word == word) return entry.facts;
+    const uint64_t hash = Hash<false>(word);
+    filter_[FilterBit(hash) / 64] |= uint64_t{1} << (FilterBit(hash) % 64);
+    for (size_t i = FirstSlot(hash);; ++i) {
+      uint16_t& slot = slots_[i % kSlots];
+      if (slot == 0) {
+        slot = static_cast<uint16_t>(entries_.size());
+        entries_.push_back({word, {}});
+      }
+      if (entries_[slot].word == word) return entries_[slot].facts;
     }
   }
 
@@ -70,8 +120,15 @@ class WordTable {
     AddWords(words.speech, &WordFacts::speech, bit);
   }
 
-  std::vector<Entry> slots_;
+  std::vector<Entry> entries_;   // [0] stands for every other word
+  std::vector<uint16_t> slots_;  // index of an entry; 0: free
+  std::vector<uint64_t> filter_;
 };
+
+const WordTable& Words() {
+  static const WordTable* const table = new WordTable();  // never destroyed: used by any thread
+  return *table;
+}
 
 struct Tag {
   std::string_view tag;
@@ -116,11 +173,8 @@ AbbreviationKind WordFacts::Abbreviation(LanguageSet languages) const {
   return AbbreviationKind::kNone;
 }
 
-WordFacts FindWord(std::string_view word) {
-  static const WordTable* const table = new WordTable();  // never destroyed: used by any thread
-  const Entry* entry = table->Find(word);
-  return entry == nullptr ? WordFacts() : entry->facts;
-}
+const WordFacts& FindWord(std::string_view word) { return Words().Find<false>(word); }
+const WordFacts& FindAsciiWord(std::string_view word) { return Words().Find<true>(word); }
 
 LanguageSet LanguagesOfScript(char32_t c) {
   if (c < 0x370 || (c >= 0x1E00 && c < 0x1F00)) return kLatinLanguages;

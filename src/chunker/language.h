@@ -88,7 +88,10 @@ struct WordFacts {
 };
 
 // Facts of a word in lower case, without its last full stop; inner ones are kept ("z.b"). O(1).
-WordFacts FindWord(std::string_view word);
+const WordFacts& FindWord(std::string_view word);
+
+// The same of a word of ASCII letters and digits in any case.
+const WordFacts& FindAsciiWord(std::string_view word);
 
 // Languages where a number with a full stop is an ordinal ("3. Oktober").
 constexpr LanguageSet kOrdinalLanguages =
