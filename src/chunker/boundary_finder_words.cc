@@ -97,8 +97,9 @@ size_t BoundaryFinder::WordBegin(size_t end) const {
 }
 
 size_t BoundaryFinder::WordEnd(size_t begin) const {
+  const size_t limit = std::min(s_.size(), begin + 64);
   size_t end = begin;
-  while (end < s_.size() && end - begin < 64) {
+  while (end < limit) {
     if (IsAsciiLetterOrDigit(s_[end])) {
       ++end;
       continue;
@@ -191,6 +192,10 @@ LanguageSet BoundaryFinder::FindLanguages(size_t i, LanguageSet script) {
   LanguageSet winner = 0;
   const size_t end = std::min(s_.size(), i + 200);
   for (size_t j = std::max(unit_begin_, i - std::min<size_t>(i, 300)); j < end;) {
+    if (s_[j] == ' ') {
+      ++j;
+      continue;
+    }
     const size_t word_end = WordEnd(j);
     if (word_end == j) {
       j += DecodeUtf8(s_, j).size;
