@@ -16,7 +16,7 @@
 //
 // Each source of gain stands alone, then all together. What is simulated is queueing; the chunks
 // are real, cut by Chunker from real text. The figures say nothing about any other service law or
-// load. 8 workers became the default after 4 and 2 had shown less (made-up text: -45 %, -27 %, -19
+// load. 8 workers became the default after results had been seen (made-up text: -45 %, -27 %, -19
 // %; English with cl100k: -42 %, -36 %, -27 %): the published -43 % depends on that choice.
 #include <algorithm>
 #include <cmath>
