@@ -176,8 +176,9 @@ size_t SplitGrammar::SplitPoint(std::string_view text) const {
   for (size_t pos = 0; pos + kLongestContraction < text.size();) {
     if (pos > 0) {
       const Char at = At(text, pos);
-      const bool decided = (at.bits & kSplitSpace) != 0 ? (before & kSplitSpace) == 0
-                                                        : ((at.bits ^ before) & kInWord) != 0;
+      const bool decided = (at.bits & kSplitSpace) != 0
+                               ? (before & kSplitSpace) == 0
+                               : ((at.bits & kInWord) != 0) != ((before & kInWord) != 0);
       if (decided && CanCut(text, pos)) point = pos;
     }
     const size_t end = NextPiece(text, pos);
