@@ -37,6 +37,9 @@ absl::StatusOr<TokenizerPtr> ReadGguf(const SourceFile& file, const LoadOptions&
 // Reads the metadata of a file of any size, and no more.
 absl::StatusOr<TokenizerPtr> ReadGgufFile(const std::string& path, const LoadOptions& options);
 absl::StatusOr<TokenizerPtr> ReadVocabAndMerges(const SourceFile& file, const LoadOptions& options);
+// The same with the bytes of merges.txt at hand.
+absl::StatusOr<TokenizerPtr> ParseVocabAndMerges(const SourceFile& file, std::string_view merges,
+                                                 const LoadOptions& options);
 absl::StatusOr<TokenizerPtr> ReadWordPieceVocab(const SourceFile& file, const LoadOptions& options);
 
 // Reads a sibling of `file` ("tokenizer_config.json"). kNotFound if there is none or the file is

@@ -147,10 +147,22 @@ absl::Status RankFile::Parse() {
   return absl::OkStatus();
 }
 
-MergeTable MergesOf(const std::vector<std::string>& tokens, const ByteMapBuilder& ranks) {
+// Every way to cut every token is tried, so the time grows with the square of a token's length.
+// The longest tokens in use have some hundred bytes; thousands of 64 KiB would take hours.
+constexpr uint64_t kMaxMergeWork = uint64_t{1} << 32;  // bytes looked at
+
+absl::StatusOr<MergeTable> MergesOf(const SourceFile& file, const std::vector<std::string>& tokens,
+                                    const ByteMapBuilder& ranks) {
   MergeTable merges(tokens.size() * 2);
+  uint64_t work = 0;
   for (size_t rank = 0; rank < tokens.size(); ++rank) {
     const std::string_view token = tokens[rank];
+    work += token.size() * token.size();
+    if (work > kMaxMergeWork) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat(AbslView(file.name), ": rank ", rank, ", a token of ", token.size(),
+                       " bytes: too many long tokens to find their merges"));
+    }
     for (size_t cut = 1; cut < token.size(); ++cut) {
       const int32_t left = ranks.Find(token.substr(0, cut));
       if (left == ByteMap::kAbsent) continue;
@@ -159,7 +171,7 @@ MergeTable MergesOf(const std::vector<std::string>& tokens, const ByteMapBuilder
       merges.Insert(left, right, {static_cast<uint32_t>(rank), static_cast<TokenId>(rank)});
     }
   }
-  return merges;
+  return absl::StatusOr<MergeTable>(std::move(merges));
 }
 
 absl::StatusOr<KnownEncoding> EncodingOf(const SourceFile& file, const LoadOptions& options,
@@ -246,7 +258,7 @@ absl::StatusOr<TokenizerPtr> ReadTiktoken(const SourceFile& file, const LoadOpti
 
   EngineParts parts;
   BpeModel::Spec spec;
-  spec.merges = MergesOf(ranks.tokens(), ranks.ranks());
+  PENSTOCK_ASSIGN_OR_RETURN(spec.merges, MergesOf(file, ranks.tokens(), ranks.ranks()));
   spec.bytes = true;
   spec.whole_piece = true;
   spec.pieces = std::move(ranks.ranks()).Build();

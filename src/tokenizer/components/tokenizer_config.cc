@@ -3,6 +3,8 @@
 
 #include <memory>
 
+#include "absl/strings/str_cat.h"
+#include "base/absl_compat.h"
 #include "penstock/base/status_macros.h"
 #include "tokenizer/huggingface/json.h"
 
@@ -21,14 +23,22 @@ absl::Status ReadFlag(const Json& root, const char* key, std::optional<bool>* fl
 
 absl::StatusOr<TokenizerConfig> ReadTokenizerConfig(const SourceFile& file,
                                                     const LoadOptions& options) {
+  constexpr char kName[] = "tokenizer_config.json";
+  if (!options.read_tokenizer_config || file.path.empty()) return TokenizerConfig();
+  const absl::StatusOr<std::string> bytes = ReadSibling(file, kName, options.limits);
+  if (absl::IsNotFound(bytes.status())) return TokenizerConfig();
+  PENSTOCK_RETURN_IF_ERROR(bytes.status());
+  return ParseTokenizerConfig(*bytes, absl::StrCat(AbslView(file.name), ": ", kName),
+                              options.limits);
+}
+
+absl::StatusOr<TokenizerConfig> ParseTokenizerConfig(std::string_view bytes, std::string_view name,
+                                                     const LoadLimits& limits) {
   TokenizerConfig config;
-  if (!options.read_tokenizer_config || file.path.empty()) return config;
-  absl::StatusOr<std::string> bytes = ReadSibling(file, "tokenizer_config.json", options.limits);
-  if (absl::IsNotFound(bytes.status())) return config;
-  if (!bytes.ok()) return bytes.status();
   PENSTOCK_ASSIGN_OR_RETURN(const std::unique_ptr<JsonDocument> document,
-                            JsonDocument::Parse(*bytes, "tokenizer_config.json", options.limits));
+                            JsonDocument::Parse(bytes, name, limits));
   const Json root = document->root();
+  if (!root.is_object()) return root.Bad("expected a JSON object");
   PENSTOCK_RETURN_IF_ERROR(ReadFlag(root, "add_bos_token", &config.add_bos_token));
   PENSTOCK_RETURN_IF_ERROR(ReadFlag(root, "add_eos_token", &config.add_eos_token));
   PENSTOCK_RETURN_IF_ERROR(ReadFlag(root, "legacy", &config.legacy));

@@ -12,6 +12,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "absl/status/statusor.h"
 #include "tokenizer/readers.h"
@@ -26,6 +27,9 @@ struct TokenizerConfig {
 
 absl::StatusOr<TokenizerConfig> ReadTokenizerConfig(const SourceFile& file,
                                                     const LoadOptions& options);
+// The same from the bytes of the configuration. `name` is for messages.
+absl::StatusOr<TokenizerConfig> ParseTokenizerConfig(std::string_view bytes, std::string_view name,
+                                                     const LoadLimits& limits);
 
 }  // namespace penstock::internal
 

@@ -118,8 +118,15 @@ bool LooksLikeVocabJson(std::string_view head) {
 
 absl::StatusOr<TokenizerPtr> ReadVocabAndMerges(const SourceFile& file,
                                                 const LoadOptions& options) {
-  PENSTOCK_ASSIGN_OR_RETURN(const std::string merges_bytes, ReadMergesFile(file, options));
-  const std::string merges_name = options.merges_path.value_or("merges.txt");
+  PENSTOCK_ASSIGN_OR_RETURN(const std::string merges, ReadMergesFile(file, options));
+  return ParseVocabAndMerges(file, merges, options);
+}
+
+absl::StatusOr<TokenizerPtr> ParseVocabAndMerges(const SourceFile& file,
+                                                 std::string_view merges_bytes,
+                                                 const LoadOptions& options) {
+  const std::string merges_name =
+      options.merges_path.value_or(absl::StrCat(AbslView(file.name), ": merges.txt"));
   PENSTOCK_ASSIGN_OR_RETURN(const Merges merges,
                             ReadMerges(merges_bytes, merges_name, options.limits));
   PENSTOCK_ASSIGN_OR_RETURN(const std::unique_ptr<JsonDocument> document,

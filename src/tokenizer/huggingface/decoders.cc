@@ -13,6 +13,7 @@
 #include "tokenizer/decode.h"
 #include "tokenizer/fingerprint.h"
 #include "tokenizer/huggingface/byte_chars.h"
+#include "tokenizer/huggingface/text_growth.h"
 #include "tokenizer/text_pattern.h"
 
 namespace penstock::internal {
@@ -279,12 +280,13 @@ class DecoderSequence final : public Decoder {
 
 using Stage = std::unique_ptr<const Decoder>;
 
-absl::StatusOr<Stage> ReadReplace(const Json& json, const LoadLimits& limits) {
+absl::StatusOr<Stage> ReadReplace(const Json& json, const LoadLimits& limits, TextGrowth* growth) {
   PENSTOCK_ASSIGN_OR_RETURN(std::string content, json.StringAt("content"));
   const Json pattern = json.Get("pattern");
   const Json literal = pattern.Get("String");
   if (literal.exists()) {
     PENSTOCK_ASSIGN_OR_RETURN(const std::string_view s, literal.String());
+    PENSTOCK_RETURN_IF_ERROR(growth->Times(json, content.size(), s.size()));
     return std::make_unique<ReplaceDecoder>(NewLiteralPattern(std::string(s)), std::move(content));
   }
   const Json regex = pattern.Get("Regex");
@@ -294,6 +296,7 @@ absl::StatusOr<Stage> ReadReplace(const Json& json, const LoadLimits& limits) {
   if (!compiled.ok()) {
     return regex.Error(compiled.status().code(), std::string(compiled.status().message()));
   }
+  PENSTOCK_RETURN_IF_ERROR(growth->Times(json, content.size()));
   return std::make_unique<ReplaceDecoder>(*std::move(compiled), std::move(content));
 }
 
@@ -324,11 +327,12 @@ absl::StatusOr<Stage> ReadCtc(const Json& json) {
   return std::make_unique<CtcDecoder>(std::move(pad), std::move(delimiter), clean_up);
 }
 
-absl::StatusOr<Stage> ReadOne(const Json& json, std::string_view type, const LoadLimits& limits) {
+absl::StatusOr<Stage> ReadOne(const Json& json, std::string_view type, const LoadLimits& limits,
+                              TextGrowth* growth) {
   if (type == "ByteLevel") return std::make_unique<ByteLevelDecoder>();
   if (type == "ByteFallback") return std::make_unique<ByteFallbackDecoder>();
   if (type == "Fuse") return std::make_unique<JoinDecoder>("");
-  if (type == "Replace") return ReadReplace(json, limits);
+  if (type == "Replace") return ReadReplace(json, limits, growth);
   if (type == "Metaspace") return ReadMetaspace(json);
   if (type == "Strip") return ReadStrip(json);
   if (type == "CTC") return ReadCtc(json);
@@ -347,16 +351,16 @@ absl::StatusOr<Stage> ReadOne(const Json& json, std::string_view type, const Loa
 
 // Recursion is bounded by the nesting of the file, which JsonDocument limits.
 absl::Status ReadInto(const Json& json, const LoadLimits& limits, bool* byte_level,
-                      std::vector<Stage>* stages) {
+                      TextGrowth* growth, std::vector<Stage>* stages) {
   const Json type_json = json.Get("type");
   PENSTOCK_ASSIGN_OR_RETURN(const std::string_view type, type_json.String());
   if (type == "Sequence") {
     const Json children = json.Get("decoders");
     return children.ForEachElement(
-        [&](const Json& child) { return ReadInto(child, limits, byte_level, stages); });
+        [&](const Json& child) { return ReadInto(child, limits, byte_level, growth, stages); });
   }
   *byte_level |= type == "ByteLevel";
-  PENSTOCK_ASSIGN_OR_RETURN(Stage stage, ReadOne(json, type, limits));
+  PENSTOCK_ASSIGN_OR_RETURN(Stage stage, ReadOne(json, type, limits, growth));
   stages->push_back(std::move(stage));
   return absl::OkStatus();
 }
@@ -370,7 +374,8 @@ absl::StatusOr<DecoderPlan> ReadDecoder(const Json& json, const LoadLimits& limi
     return plan;
   }
   std::vector<Stage> stages;
-  PENSTOCK_RETURN_IF_ERROR(ReadInto(json, limits, &plan.byte_level, &stages));
+  TextGrowth growth;
+  PENSTOCK_RETURN_IF_ERROR(ReadInto(json, limits, &plan.byte_level, &growth, &stages));
   plan.byte_level_only = plan.byte_level && stages.size() == 1;
   if (plan.byte_level_only) return plan;
   plan.decoder = std::make_unique<DecoderSequence>(std::move(stages));

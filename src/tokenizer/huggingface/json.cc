@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tokenizer/huggingface/json.h"
 
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -66,6 +67,10 @@ std::string WithLongIntegersAsDoubles(std::string_view bytes) {
 absl::StatusOr<std::unique_ptr<JsonDocument>> JsonDocument::Parse(std::string_view bytes,
                                                                   std::string_view name,
                                                                   const LoadLimits& limits) {
+  if (bytes.substr(0, 3) == "\xEF\xBB\xBF") {
+    return absl::DataLossError(
+        absl::StrCat(AbslView(name), ": not JSON: begins with a byte order mark"));
+  }
   auto document = std::make_unique<JsonDocument>();
   document->name_ = std::string(name);
   const size_t capacity = bytes.size() < 64 ? 64 : bytes.size();
@@ -88,7 +93,7 @@ absl::StatusOr<std::unique_ptr<JsonDocument>> JsonDocument::Parse(std::string_vi
   return absl::DataLossError(absl::StrCat(AbslView(name), ": not JSON: ", message));
 }
 
-Json Json::Get(const char* key) const {
+Json Json::Get(std::string_view key) const {
   Json child;
   child.file_ = file_;
   child.parent_ = this;
@@ -98,6 +103,19 @@ Json Json::Get(const char* key) const {
     child.exists_ = object.at_key(key).get(child.value_) == simdjson::SUCCESS;
   }
   return child;
+}
+
+// Recursion is bounded by the nesting of the file, which JsonDocument limits.
+absl::Status Json::CheckKeysUnique() const {
+  if (is_array()) {
+    return ForEachElement([](const Json& element) { return element.CheckKeysUnique(); });
+  }
+  if (!is_object()) return absl::OkStatus();
+  std::set<std::string_view> seen;
+  return ForEachMember([&](std::string_view key, const Json& value) {
+    if (!seen.insert(key).second) return value.Bad("the key appears twice");
+    return key == "vocab" || key == "merges" ? absl::OkStatus() : value.CheckKeysUnique();
+  });
 }
 
 std::string Json::path() const {

@@ -39,13 +39,16 @@ class Json {
   bool is_object() const { return exists_ && value_.is_object(); }
 
   // The member `key`; !exists() if there is none or this is no object.
-  Json Get(const char* key) const;
+  Json Get(std::string_view key) const;
   // Calls f(Json element) for each element, f(std::string_view key, Json value) for each member; f
   // returns a status, the first error ends it.
   template <typename F>
   absl::Status ForEachElement(F f) const;
   template <typename F>
   absl::Status ForEachMember(F f) const;
+  // kDataLoss if an object in here has a key twice, at any depth. Vocabularies and merges
+  // are not looked into: large, and their readers ask for themselves.
+  absl::Status CheckKeysUnique() const;
 
   absl::StatusOr<std::string_view> String() const;
   absl::StatusOr<bool> Bool() const;

@@ -16,6 +16,7 @@
 #include "tokenizer/fingerprint.h"
 #include "tokenizer/huggingface/byte_chars.h"
 #include "tokenizer/huggingface/precompiled.h"
+#include "tokenizer/huggingface/text_growth.h"
 #include "tokenizer/text_pattern.h"
 
 namespace penstock::internal {
@@ -355,11 +356,15 @@ class NormalizerSequence final : public Normalizer {
   std::vector<std::unique_ptr<const Normalizer>> stages_;
 };
 
+// `*least` is the length of the shortest match.
 absl::StatusOr<std::unique_ptr<const TextPattern>> ReadPattern(const Json& json,
-                                                               const LoadLimits& limits) {
+                                                               const LoadLimits& limits,
+                                                               size_t* least) {
   const Json literal = json.Get("String");
+  *least = 1;
   if (literal.exists()) {
     PENSTOCK_ASSIGN_OR_RETURN(const std::string_view s, literal.String());
+    *least = s.size();
     return NewLiteralPattern(std::string(s));
   }
   const Json regex = json.Get("Regex");
@@ -384,10 +389,13 @@ absl::StatusOr<std::unique_ptr<const Normalizer>> ReadBert(const Json& json) {
 }
 
 absl::StatusOr<std::unique_ptr<const Normalizer>> ReadReplace(const Json& json,
-                                                              const LoadLimits& limits) {
+                                                              const LoadLimits& limits,
+                                                              TextGrowth* growth) {
+  size_t least = 0;
   PENSTOCK_ASSIGN_OR_RETURN(std::unique_ptr<const TextPattern> pattern,
-                            ReadPattern(json.Get("pattern"), limits));
+                            ReadPattern(json.Get("pattern"), limits, &least));
   PENSTOCK_ASSIGN_OR_RETURN(std::string content, json.StringAt("content"));
+  PENSTOCK_RETURN_IF_ERROR(growth->Times(json, content.size(), least));
   return std::make_unique<ReplaceNormalizer>(std::move(pattern), std::move(content));
 }
 
@@ -398,7 +406,8 @@ absl::StatusOr<std::unique_ptr<const Normalizer>> ReadStrip(const Json& json) {
 }
 
 absl::StatusOr<std::unique_ptr<const Normalizer>> ReadPrecompiled(const Json& json,
-                                                                  const LoadLimits& limits) {
+                                                                  const LoadLimits& limits,
+                                                                  TextGrowth* growth) {
   const Json charsmap = json.Get("precompiled_charsmap");
   PENSTOCK_ASSIGN_OR_RETURN(const std::string_view base64, charsmap.String());
   if (base64.size() / 4 * 3 > limits.max_charsmap_bytes) {
@@ -408,13 +417,19 @@ absl::StatusOr<std::unique_ptr<const Normalizer>> ReadPrecompiled(const Json& js
   }
   std::string blob;
   if (!absl::Base64Unescape(AbslView(base64), &blob)) return charsmap.Bad("is not base64");
-  absl::StatusOr<std::unique_ptr<const Normalizer>> normalizer = NewPrecompiledNormalizer(blob);
-  if (!normalizer.ok()) return charsmap.Bad(std::string(normalizer.status().message()));
+  size_t longest = 0;
+  absl::StatusOr<std::unique_ptr<const Normalizer>> normalizer =
+      NewPrecompiledNormalizer(blob, &longest);
+  if (!normalizer.ok()) {
+    return charsmap.Error(normalizer.status().code(), std::string(normalizer.status().message()));
+  }
+  PENSTOCK_RETURN_IF_ERROR(growth->Times(json, longest));
   return normalizer;
 }
 
 absl::StatusOr<std::unique_ptr<const Normalizer>> ReadOne(const Json& json, std::string_view type,
-                                                          const LoadLimits& limits) {
+                                                          const LoadLimits& limits,
+                                                          TextGrowth* growth) {
   if (type == "NFC") return std::make_unique<FormNormalizer>(NormalizationForm::kNfc);
   if (type == "NFD") return std::make_unique<FormNormalizer>(NormalizationForm::kNfd);
   if (type == "NFKC") return std::make_unique<FormNormalizer>(NormalizationForm::kNfkc);
@@ -423,12 +438,16 @@ absl::StatusOr<std::unique_ptr<const Normalizer>> ReadOne(const Json& json, std:
   if (type == "Lowercase") return std::make_unique<LowercaseNormalizer>();
   if (type == "Strip") return ReadStrip(json);
   if (type == "StripAccents") return std::make_unique<StripAccentsNormalizer>();
-  if (type == "Replace") return ReadReplace(json, limits);
+  if (type == "Replace") return ReadReplace(json, limits, growth);
   if (type == "Nmt") return std::make_unique<NmtNormalizer>();
-  if (type == "Precompiled") return ReadPrecompiled(json, limits);
-  if (type == "ByteLevel") return std::make_unique<ByteLevelNormalizer>();
+  if (type == "Precompiled") return ReadPrecompiled(json, limits, growth);
+  if (type == "ByteLevel") {
+    PENSTOCK_RETURN_IF_ERROR(growth->Times(json, 2));
+    return std::make_unique<ByteLevelNormalizer>();
+  }
   if (type == "Prepend") {
     PENSTOCK_ASSIGN_OR_RETURN(std::string prefix, json.StringAt("prepend"));
+    PENSTOCK_RETURN_IF_ERROR(growth->Times(json, prefix.size() + 1));  // before a single byte
     return std::make_unique<PrependNormalizer>(std::move(prefix));
   }
   return json.Error(absl::StatusCode::kUnimplemented,
@@ -437,16 +456,17 @@ absl::StatusOr<std::unique_ptr<const Normalizer>> ReadOne(const Json& json, std:
 
 // Recursion is bounded by the nesting of the file, which JsonDocument limits.
 absl::Status ReadInto(const Json& json, const LoadLimits& limits, bool* byte_level,
-                      Stages* stages) {
+                      TextGrowth* growth, Stages* stages) {
   const Json type_json = json.Get("type");
   PENSTOCK_ASSIGN_OR_RETURN(const std::string_view type, type_json.String());
   if (type == "Sequence") {
     const Json children = json.Get("normalizers");
     return children.ForEachElement(
-        [&](const Json& child) { return ReadInto(child, limits, byte_level, stages); });
+        [&](const Json& child) { return ReadInto(child, limits, byte_level, growth, stages); });
   }
   *byte_level |= type == "ByteLevel";
-  PENSTOCK_ASSIGN_OR_RETURN(std::unique_ptr<const Normalizer> stage, ReadOne(json, type, limits));
+  PENSTOCK_ASSIGN_OR_RETURN(std::unique_ptr<const Normalizer> stage,
+                            ReadOne(json, type, limits, growth));
   stages->push_back(std::move(stage));
   return absl::OkStatus();
 }
@@ -474,7 +494,8 @@ absl::StatusOr<std::unique_ptr<const Normalizer>> ReadNormalizer(const Json& jso
   *byte_level = false;
   if (json.is_null()) return std::unique_ptr<const Normalizer>();
   Stages stages;
-  PENSTOCK_RETURN_IF_ERROR(ReadInto(json, limits, byte_level, &stages));
+  TextGrowth growth;
+  PENSTOCK_RETURN_IF_ERROR(ReadInto(json, limits, byte_level, &growth, &stages));
   if (stages.empty()) return std::unique_ptr<const Normalizer>();
   if (stages.size() == 1) return std::move(stages[0]);
   return std::unique_ptr<const Normalizer>(std::make_unique<NormalizerSequence>(std::move(stages)));

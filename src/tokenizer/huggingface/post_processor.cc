@@ -14,6 +14,9 @@ namespace {
 
 using Kind = TemplatePart::Kind;
 
+// Each may repeat the text: what a template can make of it must not grow with the file.
+constexpr size_t kMaxParts = 1024;
+
 absl::StatusOr<TokenId> ReadId(const Json& json) {
   PENSTOCK_ASSIGN_OR_RETURN(const int64_t id, json.Int());
   if (id < 0 || id > 0x7FFFFFFF) return json.Bad("is no token id, expected 0 to 2147483647");
@@ -64,6 +67,10 @@ absl::StatusOr<TemplatePart> ReadPart(const Json& json, const Json& special_toke
   const Json sequence = json.Get("Sequence");
   const Json& body = sequence.exists() ? sequence : json.Get("SpecialToken");
   PENSTOCK_ASSIGN_OR_RETURN(const int64_t type_id, body.IntOr("type_id", 0));
+  if (type_id < 0 || type_id > 0x7FFFFFFF) {
+    const Json at = body.Get("type_id");
+    return at.Bad(absl::StrCat("is ", type_id, ", expected 0 to 2147483647"));
+  }
   part.type_id = static_cast<int32_t>(type_id);
   PENSTOCK_ASSIGN_OR_RETURN(const std::string id, body.StringAt("id"));
   if (sequence.exists()) {
@@ -73,7 +80,7 @@ absl::StatusOr<TemplatePart> ReadPart(const Json& json, const Json& special_toke
     return part;
   }
   part.kind = Kind::kSpecial;
-  const Json token = special_tokens.Get(id.c_str());
+  const Json token = special_tokens.Get(id);
   if (!token.exists()) return json.Bad(absl::StrCat("\"", id, "\" is not in special_tokens"));
   const Json ids = token.Get("ids");
   PENSTOCK_RETURN_IF_ERROR(ids.ForEachElement([&part](const Json& element) -> absl::Status {
@@ -94,6 +101,10 @@ absl::Status ReadTemplate(const Json& json, PostProcessor* post) {
       PENSTOCK_ASSIGN_OR_RETURN(TemplatePart part, ReadPart(element, special_tokens));
       if (!pair && part.kind == Kind::kSecond) {
         return element.Bad("Sequence B in the template of a single text");
+      }
+      if (parts.size() == kMaxParts) {
+        return element.Error(absl::StatusCode::kResourceExhausted,
+                             absl::StrCat("a template of more than ", kMaxParts, " parts"));
       }
       parts.push_back(std::move(part));
       return absl::OkStatus();

@@ -13,6 +13,7 @@
 #include "text/utf8.h"
 #include "tokenizer/fingerprint.h"
 #include "tokenizer/huggingface/byte_chars.h"
+#include "tokenizer/huggingface/text_growth.h"
 #include "tokenizer/split_grammar.h"
 #include "tokenizer/split_pre_tokenizer.h"
 #include "tokenizer/text_pattern.h"
@@ -421,7 +422,8 @@ void FlushByteLevel(PreTokenizerPlan* plan) {
   plan->byte_level_last = false;
 }
 
-absl::Status ReadByteLevel(const Json& json, PreTokenizerPlan* plan) {
+absl::Status ReadByteLevel(const Json& json, PreTokenizerPlan* plan, TextGrowth* growth) {
+  PENSTOCK_RETURN_IF_ERROR(growth->Times(json, 2));  // a byte may become two
   PENSTOCK_ASSIGN_OR_RETURN(const bool prefix, json.BoolOr("add_prefix_space", true));
   PENSTOCK_ASSIGN_OR_RETURN(const bool use_regex, json.BoolOr("use_regex", true));
   plan->byte_level = true;
@@ -434,16 +436,17 @@ absl::Status ReadByteLevel(const Json& json, PreTokenizerPlan* plan) {
 }
 
 // Recursion is bounded by the nesting of the file, which JsonDocument limits.
-absl::Status ReadInto(const Json& json, const LoadLimits& limits, PreTokenizerPlan* plan) {
+absl::Status ReadInto(const Json& json, const LoadLimits& limits, PreTokenizerPlan* plan,
+                      TextGrowth* growth) {
   const Json type_json = json.Get("type");
   PENSTOCK_ASSIGN_OR_RETURN(const std::string_view type, type_json.String());
   if (type == "Sequence") {
     const Json children = json.Get("pretokenizers");
     return children.ForEachElement(
-        [&](const Json& child) { return ReadInto(child, limits, plan); });
+        [&](const Json& child) { return ReadInto(child, limits, plan, growth); });
   }
   FlushByteLevel(plan);
-  if (type == "ByteLevel") return ReadByteLevel(json, plan);
+  if (type == "ByteLevel") return ReadByteLevel(json, plan, growth);
   PENSTOCK_ASSIGN_OR_RETURN(Stage stage, ReadOne(json, type, limits));
   plan->stages.push_back(std::move(stage));
   return absl::OkStatus();
@@ -457,7 +460,8 @@ std::unique_ptr<const PreTokenizer> NewByteCharsPreTokenizer() {
 
 absl::StatusOr<PreTokenizerPlan> ReadPreTokenizer(const Json& json, const LoadLimits& limits) {
   PreTokenizerPlan plan;
-  if (!json.is_null()) PENSTOCK_RETURN_IF_ERROR(ReadInto(json, limits, &plan));
+  TextGrowth growth;
+  if (!json.is_null()) PENSTOCK_RETURN_IF_ERROR(ReadInto(json, limits, &plan, &growth));
   return plan;
 }
 

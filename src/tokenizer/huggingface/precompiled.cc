@@ -138,8 +138,10 @@ class PrecompiledNormalizer final : public Normalizer {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<const Normalizer>> NewPrecompiledNormalizer(std::string_view blob) {
+absl::StatusOr<std::unique_ptr<const Normalizer>> NewPrecompiledNormalizer(
+    std::string_view blob, size_t* longest_replacement) {
   PENSTOCK_ASSIGN_OR_RETURN(spm::Charsmap map, spm::Charsmap::Parse(blob));
+  *longest_replacement = map.longest_replacement();
   return std::make_unique<PrecompiledNormalizer>(std::move(map), blob);
 }
 

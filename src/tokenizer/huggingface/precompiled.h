@@ -13,8 +13,9 @@
 
 namespace penstock::internal {
 
-// kDataLoss: what is wrong with the map, without the file's name.
-absl::StatusOr<std::unique_ptr<const Normalizer>> NewPrecompiledNormalizer(std::string_view blob);
+// kDataLoss, kResourceExhausted: what is wrong with the map, without the file's name.
+absl::StatusOr<std::unique_ptr<const Normalizer>> NewPrecompiledNormalizer(
+    std::string_view blob, size_t* longest_replacement);
 
 }  // namespace penstock::internal
 

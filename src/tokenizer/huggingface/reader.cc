@@ -2,6 +2,7 @@
 //
 // ReadHuggingFaceJson: tokenizer.json.
 #include <algorithm>
+#include <limits>
 #include <set>
 #include <string>
 #include <utility>
@@ -94,19 +95,45 @@ absl::StatusOr<std::vector<AddedToken>> ReadAddedTokens(const Json& json, const 
   return tokens;
 }
 
+// Which of `names` the member `key` is; absent: the first.
+absl::StatusOr<size_t> OneOf(const Json& json, const char* key,
+                             std::initializer_list<const char*> names) {
+  const Json member = json.Get(key);
+  if (member.is_null()) return size_t{0};
+  PENSTOCK_ASSIGN_OR_RETURN(const std::string_view value, member.String());
+  std::string expected;
+  for (const char* const* name = names.begin(); name != names.end(); ++name) {
+    if (value == *name) return static_cast<size_t>(name - names.begin());
+    absl::StrAppend(&expected, expected.empty() ? "" : ", ", *name);
+  }
+  return member.Bad(absl::StrCat("is \"", AbslView(value), "\", expected one of ", expected));
+}
+
+// The member `key` within [0, limit]; absent: 0.
+absl::StatusOr<int64_t> SizeOr0(const Json& json, const char* key, int64_t limit) {
+  PENSTOCK_ASSIGN_OR_RETURN(const int64_t n, json.IntOr(key, 0));
+  if (n >= 0 && n <= limit) return n;
+  const Json member = json.Get(key);
+  return member.Bad(absl::StrCat("is ", n, ", expected 0 to ", limit));
+}
+
+constexpr int64_t kMaxInt64 = std::numeric_limits<int64_t>::max();
+constexpr int64_t kMaxInt32 = std::numeric_limits<int32_t>::max();
+
 absl::Status ReadStoredTruncation(const Json& json, EngineParts* parts) {
   if (json.is_null()) return absl::OkStatus();
   TruncationOptions t;
-  PENSTOCK_ASSIGN_OR_RETURN(const int64_t max_length, json.IntAt("max_length"));
-  PENSTOCK_ASSIGN_OR_RETURN(const int64_t stride, json.IntOr("stride", 0));
-  PENSTOCK_ASSIGN_OR_RETURN(const std::string direction, json.StringOr("direction", "Right"));
-  PENSTOCK_ASSIGN_OR_RETURN(const std::string strategy, json.StringOr("strategy", "LongestFirst"));
-  if (max_length < 0 || stride < 0) return json.Bad("max_length or stride is negative");
+  PENSTOCK_RETURN_IF_ERROR(json.IntAt("max_length").status());
+  PENSTOCK_ASSIGN_OR_RETURN(const int64_t max_length, SizeOr0(json, "max_length", kMaxInt64));
+  PENSTOCK_ASSIGN_OR_RETURN(const int64_t stride, SizeOr0(json, "stride", kMaxInt64));
+  PENSTOCK_ASSIGN_OR_RETURN(const size_t direction, OneOf(json, "direction", {"Right", "Left"}));
+  PENSTOCK_ASSIGN_OR_RETURN(const size_t strategy,
+                            OneOf(json, "strategy", {"LongestFirst", "OnlyFirst", "OnlySecond"}));
   t.max_tokens = static_cast<size_t>(max_length);
   t.stride = static_cast<size_t>(stride);
-  t.side = direction == "Left" ? Side::kLeft : Side::kRight;
-  if (strategy == "OnlyFirst") t.strategy = TruncationStrategy::kOnlyFirst;
-  if (strategy == "OnlySecond") t.strategy = TruncationStrategy::kOnlySecond;
+  t.side = direction == 1 ? Side::kLeft : Side::kRight;
+  if (strategy == 1) t.strategy = TruncationStrategy::kOnlyFirst;
+  if (strategy == 2) t.strategy = TruncationStrategy::kOnlySecond;
   parts->stored_truncation = t;
   return absl::OkStatus();
 }
@@ -115,17 +142,18 @@ absl::Status ReadStoredPadding(const Json& json, EngineParts* parts) {
   if (json.is_null()) return absl::OkStatus();
   PaddingOptions p;
   const Json strategy = json.Get("strategy");
-  const Json fixed = strategy.Get("Fixed");
-  if (fixed.exists()) {
-    PENSTOCK_ASSIGN_OR_RETURN(const int64_t length, fixed.Int());
-    if (length < 0) return fixed.Bad(absl::StrCat("is ", length, ", expected at least 0"));
+  if (strategy.is_object()) {
+    PENSTOCK_RETURN_IF_ERROR(strategy.IntAt("Fixed").status());
+    PENSTOCK_ASSIGN_OR_RETURN(const int64_t length, SizeOr0(strategy, "Fixed", kMaxInt64));
     p.fixed_length = static_cast<size_t>(length);
+  } else {
+    PENSTOCK_RETURN_IF_ERROR(OneOf(json, "strategy", {"BatchLongest"}).status());
   }
-  PENSTOCK_ASSIGN_OR_RETURN(const std::string direction, json.StringOr("direction", "Right"));
-  p.side = direction == "Left" ? Side::kLeft : Side::kRight;
-  PENSTOCK_ASSIGN_OR_RETURN(const int64_t pad_id, json.IntOr("pad_id", 0));
-  PENSTOCK_ASSIGN_OR_RETURN(const int64_t type_id, json.IntOr("pad_type_id", 0));
-  PENSTOCK_ASSIGN_OR_RETURN(const int64_t multiple, json.IntOr("pad_to_multiple_of", 0));
+  PENSTOCK_ASSIGN_OR_RETURN(const size_t direction, OneOf(json, "direction", {"Right", "Left"}));
+  p.side = direction == 1 ? Side::kLeft : Side::kRight;
+  PENSTOCK_ASSIGN_OR_RETURN(const int64_t pad_id, SizeOr0(json, "pad_id", kMaxInt32));
+  PENSTOCK_ASSIGN_OR_RETURN(const int64_t type_id, SizeOr0(json, "pad_type_id", kMaxInt32));
+  PENSTOCK_ASSIGN_OR_RETURN(const int64_t multiple, SizeOr0(json, "pad_to_multiple_of", kMaxInt64));
   p.pad_id = static_cast<TokenId>(pad_id);
   p.pad_type_id = static_cast<int32_t>(type_id);
   if (multiple > 0) p.multiple_of = static_cast<size_t>(multiple);
@@ -224,11 +252,7 @@ absl::Status CheckTopLevel(const Json& root) {
                            absl::StrCat("is \"", AbslView(v), "\", expected \"1.0\""));
     }
   }
-  std::set<std::string> seen;
-  return root.ForEachMember([&seen](std::string_view key, const Json& value) {
-    return seen.insert(std::string(key)).second ? absl::OkStatus()
-                                                : value.Bad("appears twice in the file");
-  });
+  return root.CheckKeysUnique();
 }
 
 bool HasAllByteTokens(const ModelPlan& model) {

@@ -66,6 +66,7 @@ absl::Status ApplyTokenizerConfig(std::string_view bytes, std::string_view name,
   PENSTOCK_ASSIGN_OR_RETURN(const std::unique_ptr<JsonDocument> document,
                             JsonDocument::Parse(bytes, name, limits));
   const Json root = document->root();
+  if (!root.is_object()) return root.Bad("expected a JSON object");
   PENSTOCK_ASSIGN_OR_RETURN(parts->clean_up_spaces,
                             root.BoolOr("clean_up_tokenization_spaces", false));
   const struct {

@@ -52,6 +52,15 @@ absl::Status Charsmap::Validate() {
   if (replacements_.empty() || replacements_.back() != '\0') {
     return absl::DataLossError("its replacements do not end with NUL");
   }
+  for (size_t begin = 0; begin < replacements_.size();) {
+    const size_t end = replacements_.find('\0', begin);
+    longest_replacement_ = std::max(longest_replacement_, end - begin);
+    begin = end + 1;
+  }
+  if (longest_replacement_ > kMaxReplacementBytes) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "a replacement of ", longest_replacement_, " bytes, the limit is ", kMaxReplacementBytes));
+  }
   const uint32_t root = units_[0];
   if (Label(root) != 0 || HasValueChild(root) || Offset(root) == 0) {
     return absl::DataLossError("unit 0 is no root of a trie");

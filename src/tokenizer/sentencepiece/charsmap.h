@@ -36,11 +36,16 @@ class Charsmap {
   };
 
   Charsmap() = default;  // matches nothing
-  // kDataLoss: what is wrong with the blob, without the file's name.
+  // A replacement may be this long: what a map makes of a text must not grow with the file.
+  static constexpr size_t kMaxReplacementBytes = 1024;
+
+  // kDataLoss: what is wrong with the blob, without the file's name. kResourceExhausted: a
+  // replacement of more than kMaxReplacementBytes.
   static absl::StatusOr<Charsmap> Parse(std::string_view blob);
 
   bool empty() const { return units_.empty(); }
   size_t longest_key() const { return longest_key_; }
+  size_t longest_replacement() const { return longest_replacement_; }
   // O(length of the longest key). `text` may be any bytes.
   Match LongestPrefix(std::string_view text) const;
   // May a key begin with this byte?
@@ -55,6 +60,7 @@ class Charsmap {
   std::vector<uint32_t> units_;
   std::string replacements_;
   size_t longest_key_ = 0;
+  size_t longest_replacement_ = 0;
   bool begins_[256] = {};
   bool begins_ascii_[256] = {};
 };

@@ -30,6 +30,10 @@ absl::StatusOr<std::vector<std::string>> ReadLines(const SourceFile& file,
                                                    const LoadLimits& limits) {
   std::vector<std::string> lines;
   std::string_view rest = file.bytes;
+  if (rest.substr(0, 3) == "\xEF\xBB\xBF") {
+    return absl::DataLossError(
+        absl::StrCat(AbslView(file.name), ":1: begins with a byte order mark, expected a token"));
+  }
   while (!rest.empty()) {
     const size_t end = std::min(rest.find('\n'), rest.size());
     std::string_view line = rest.substr(0, end);

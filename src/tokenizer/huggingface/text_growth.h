@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// TextGrowth: by how much the stages of a file may lengthen a text, in the worst case. Forty
+// replacements of "a" by "aa" stand in a file of 4 kB and make 2^40 bytes of one.
+//
+//   TextGrowth growth;
+//   PENSTOCK_RETURN_IF_ERROR(growth.Times(json, content.size()));
+//   // RESOURCE_EXHAUSTED: tokenizer.json: normalizer.normalizers[9]: lengthens a text 1125 times, …
+//
+// Thread-compatible: const calls may run concurrently, others need external synchronization.
+#ifndef PENSTOCK_SRC_TOKENIZER_HUGGINGFACE_TEXT_GROWTH_H_
+#define PENSTOCK_SRC_TOKENIZER_HUGGINGFACE_TEXT_GROWTH_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "tokenizer/huggingface/json.h"
+
+namespace penstock::internal {
+
+class TextGrowth {
+ public:
+  static constexpr size_t kLimit = 1024;
+
+  // One more stage, at `where`, which puts at most `made` bytes in the place of at least `taken`.
+  absl::Status Times(const Json& where, size_t made, size_t taken = 1) {
+    taken = std::max<size_t>(taken, 1);
+    if (made > taken) times_ *= static_cast<double>(made) / static_cast<double>(taken);
+    if (times_ <= static_cast<double>(kLimit)) return absl::OkStatus();
+    return where.Error(absl::StatusCode::kResourceExhausted,
+                       absl::StrCat("lengthens a text ", static_cast<uint64_t>(times_),
+                                    " times, expected at most ", kLimit));
+  }
+
+ private:
+  double times_ = 1;
+};
+
+}  // namespace penstock::internal
+
+#endif  // PENSTOCK_SRC_TOKENIZER_HUGGINGFACE_TEXT_GROWTH_H_
