@@ -4,6 +4,7 @@
 #   sh tests/run.sh                  everything: Release build and all tests (layers, format, headers, consumers among them),
 #                                    AddressSanitizer + UBSan, ThreadSanitizer for what has threads, clang without exceptions
 #   sh tests/run.sh golden timing    the Release tests with these labels; `sh tests/run.sh labels` lists them
+#   sh tests/run.sh coverage         which lines of the tokenizer its tests and fuzz corpora reach, file by file (gcov)
 #
 # Installs what is missing (apt, when it may). The last line is "N passed, N failed" or "N passed, N failed, N skipped";
 # the exit status is 0 when nothing failed. Tests labelled long, or timing (real clocks, which a busy machine upsets), run only when asked for.
@@ -118,6 +119,17 @@ want ccache ccache
 want ld.lld lld
 release=$build_root/release
 strict="-DCMAKE_COMPILE_WARNING_AS_ERROR=ON -DPENSTOCK_TEST_PCH=ON -DPENSTOCK_WITH_SENTENCEPIECE=ON"
+
+if [ "$*" = coverage ]; then
+  cover=$build_root/coverage
+  one "coverage: configure" configure "$cover" -C "$root/cmake/presets/coverage.cmake" -DPENSTOCK_UNITY=ON || finish
+  one "coverage: build" build_together "$cover" penstock_tests_tokenizer penstock_tests_fuzz || finish
+  find "$cover" -name '*.gcda' -delete
+  tests "coverage: tests" "$cover" "" -L '^(tokenizer|fuzz)$' -LE '^(long|timing)$'
+  find "$cover/CMakeFiles/penstock.dir" -name '*.gcda' -exec gcov -n {} + 2>/dev/null |
+    awk -f "$root/tests/coverage.awk" | grep ' tokenizer/' | sort -k6
+  finish
+fi
 
 if [ $# -gt 0 ]; then
   one "configure" configure "$release" -C "$root/cmake/presets/release.cmake" $strict -DPENSTOCK_BUILD_BENCH=ON || finish

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -75,10 +76,11 @@ class CharsmapTrie {
     uint32_t base = 1;
     for (;; ++base) {
       Grow(base + 256);
-      bool fits = (base ^ at) != 0 && !(n.value >= 0 && used_[base]);
+      bool fits = (base ^ at) != 0 && bases_.count(base) == 0 && !(n.value >= 0 && used_[base]);
       for (const auto& [byte, child] : n.children) fits = fits && !used_[base ^ byte];
       if (fits) break;
     }
+    bases_.insert(base);  // whoever shared it would share the children
     const uint32_t offset = base ^ at;
     units_[at] = (units_[at] & 0xFF) | offset << 10 | (n.value >= 0 ? 0x100u : 0u);
     if (n.value >= 0) {
@@ -96,6 +98,7 @@ class CharsmapTrie {
   std::vector<Node> nodes_;
   std::vector<uint32_t> units_;
   std::vector<bool> used_;
+  std::set<uint32_t> bases_;
   std::string replacements_;
 };
 

@@ -248,7 +248,7 @@ TEST(LimitsTest, ExactlyTheLimitIsAllowedAndOneMoreIsNot) {
                         {"json: merges", json, tiny, 1, merges},
                         {"json: added tokens", json, tiny, 6, added},
                         {"json: token", json, tiny, 6, token},
-                        {"json: nesting", json, tiny, 5, nesting},
+                        {"json: nesting", json, tiny, 6, nesting},
                         {"ranks: file", ranks, tiny, ranks.size(), file_bytes},
                         {"ranks: vocabulary", ranks, rank_pattern, 257, vocabulary},
                         {"ranks: token", ranks, tiny, 4, token},

@@ -215,6 +215,8 @@ TEST(InjectionTest, IndentedCodeStillGetsItsWhiteSpaceTokens) {
       const absl::StatusOr<Encoding> trusted = subject.tokenizer->Encode({Trusted(code)});
       ASSERT_TRUE(trusted.ok());
       EXPECT_EQ(plain, trusted->ids) << subject.name;
+      // A normalizer may leave nothing of one that is matched in normalized text.
+      if (token.normalized) continue;
       EXPECT_NE(std::find(plain.begin(), plain.end(), token.id), plain.end())
           << subject.name << ": " << testing::PrintToString(token.content);
     }

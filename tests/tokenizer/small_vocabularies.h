@@ -229,7 +229,7 @@ inline void AddJson(std::vector<SmallVocabulary>* all) {
 
   std::vector<std::string> tokens = Letters();
   tokens.emplace_back("<unk>");
-  model = Bpe(&tokens, {{"a", "b"}, {"<", "s"}, {"<s", ">"}, {"w", "o"}},
+  model = Bpe(&tokens, {{"a", "b"}, {"<", "s"}, {"s", ">"}, {"w", "o"}},
               R"("unk_token":"<unk>","fuse_unk":true,)", true);
   all->push_back(
       {"json BPE, NFKC, lower case",

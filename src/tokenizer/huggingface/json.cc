@@ -67,6 +67,9 @@ std::string WithLongIntegersAsDoubles(std::string_view bytes) {
 absl::StatusOr<std::unique_ptr<JsonDocument>> JsonDocument::Parse(std::string_view bytes,
                                                                   std::string_view name,
                                                                   const LoadLimits& limits) {
+  if (bytes.empty()) {
+    return absl::DataLossError(absl::StrCat(AbslView(name), ": not JSON: the file is empty"));
+  }
   if (bytes.substr(0, 3) == "\xEF\xBB\xBF") {
     return absl::DataLossError(
         absl::StrCat(AbslView(name), ": not JSON: begins with a byte order mark"));

@@ -40,7 +40,9 @@ absl::StatusOr<AddedToken> ReadAddedToken(const Json& json, const LoadLimits& li
   const Json id_json = json.Get("id");
   PENSTOCK_ASSIGN_OR_RETURN(const int64_t id, id_json.Int());
   if (id < 0 || static_cast<uint64_t>(id) >= limits.max_vocabulary) {
-    return id_json.Bad(absl::StrCat("is ", id, ", expected 0 to ", limits.max_vocabulary - 1));
+    return id_json.Error(
+        id < 0 ? absl::StatusCode::kDataLoss : absl::StatusCode::kResourceExhausted,
+        absl::StrCat("is ", id, ", expected 0 to ", limits.max_vocabulary - 1));
   }
   token.id = static_cast<TokenId>(id);
   PENSTOCK_ASSIGN_OR_RETURN(token.special, json.BoolOr("special", false));
