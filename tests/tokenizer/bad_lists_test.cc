@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Rank files, vocab.txt, vocab.json with merges.txt, tokenizer_config.json and limits, as damage and
-// attackers leave them. More rows stand in bad_files_test.cc and wordpiece/vocab_files_test.cc.
+// Rank files, vocab.txt, vocab.json with merges.txt, tokenizer_config.json and limits, as damage
+// and attackers leave them. More rows stand in bad_files_test.cc and wordpiece/vocab_files_test.cc.
 #include <string>
 #include <utility>
 #include <vector>

@@ -260,9 +260,9 @@ TEST(RoundTripTest, SmallByteLevelAndByteFallbackVocabulariesGiveBackAnyBytes) {
   EXPECT_GE(vocabularies, 7u);
 }
 
-// What the vocabulary can keep is asked of it: byte-level ones that normalize nothing, and those with
-// byte fallback but for the space symbol. A file says so by giving back all 256 bytes and a probe of
-// text that normalizers change.
+// What a vocabulary can keep is asked of it: byte-level ones that normalize nothing, and those with
+// byte fallback but for the space symbol. It says so by giving back all bytes that are no ASCII and
+// a probe of text that normalizers change.
 TEST(RoundTripTest, RealByteLevelAndByteFallbackVocabulariesGiveBackAnyBytes) {
   PENSTOCK_TEST_DATA_OR_SKIP(folder, "vocab/MANIFEST.tsv");
   SeededRandom random;
