@@ -59,6 +59,11 @@ class PcrePattern final : public TextPattern {
   void FindDecided(std::string_view text, std::vector<Piece>* matches) const override {
     if (kinds_.has_value() && looks_ahead_only_) FindInKinds(text, PCRE2_PARTIAL_HARD, matches);
   }
+  size_t least_bytes() const override {
+    uint32_t empty = 1;
+    pcre2_pattern_info(code_.get(), PCRE2_INFO_MATCHEMPTY, &empty);
+    return empty == 0 ? 1 : 0;
+  }
   void Describe(std::string* out) const override {
     out->append("regex;");
     DescribeString(source_, out);

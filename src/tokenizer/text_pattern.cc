@@ -27,6 +27,7 @@ class LiteralPattern final : public TextPattern {
   std::optional<size_t> longest() const override {
     return literal_.empty() ? std::nullopt : std::optional<size_t>(literal_.size());
   }
+  size_t least_bytes() const override { return literal_.size(); }
   void Describe(std::string* out) const override {
     out->append("literal;");
     DescribeString(literal_, out);

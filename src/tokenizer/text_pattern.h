@@ -36,6 +36,8 @@ class TextPattern {
   virtual void FindDecided(std::string_view /*text*/, std::vector<Piece>* /*matches*/) const {}
   // No match is longer than this many bytes; none: not known.
   virtual std::optional<size_t> longest() const { return std::nullopt; }
+  // No match is shorter, in bytes; 0: a match may be empty.
+  virtual size_t least_bytes() const { return 1; }
   virtual void Describe(std::string* out) const = 0;
 };
 

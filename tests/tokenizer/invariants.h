@@ -33,6 +33,12 @@ inline const char* BrokenIds(const Tokenizer& t, std::string_view text,
     if (!t.vocabulary().Contains(id)) return "an id outside the vocabulary";
     if (IsForbidden(t, id)) return "a control token in untrusted text";
   }
+  std::vector<TokenId> sunk;
+  const absl::Status status = t.EncodeTo(text, [&sunk](absl::Span<const TokenId> part) {
+    sunk.insert(sunk.end(), part.begin(), part.end());
+    return absl::OkStatus();
+  });
+  if (!status.ok() || sunk != ids) return "EncodeTo() gives other ids";
   return t.Count(text) == ids.size() ? nullptr : "Count() is another number";
 }
 
@@ -117,9 +123,14 @@ inline const char* BrokenAtSeams(const Tokenizer& t, const std::vector<Segment>&
     size_t begin = e->offsets[i].begin;
     size_t end = e->offsets[i].end;
     const AddedToken* const token = t.vocabulary().FindAdded(e->ids[i]);
+    // In normalized text, also what normalizers make white space of or drop beside it.
     const auto is_space = [&](size_t at) {
       const internal::DecodedChar c = internal::DecodeUtf8(text, at);
-      return c.valid && internal::IsWhiteSpace(c.code_point);
+      const char32_t p = c.code_point;
+      return c.valid &&
+             (internal::IsWhiteSpace(p) ||
+              (token->normalized && (p < 0x20 || p == 0x7F || p == 0xAD || p == 0xFEFF ||
+                                     (p >= 0x300 && p < 0x370) || (p >= 0x200B && p <= 0x200F))));
     };
     while (token->lstrip && begin < end && is_space(begin)) {
       begin += internal::DecodeUtf8(text, begin).size;

@@ -286,8 +286,9 @@ absl::StatusOr<Stage> ReadReplace(const Json& json, const LoadLimits& limits, Te
   const Json literal = pattern.Get("String");
   if (literal.exists()) {
     PENSTOCK_ASSIGN_OR_RETURN(const std::string_view s, literal.String());
-    PENSTOCK_RETURN_IF_ERROR(growth->Times(json, content.size(), s.size()));
-    return std::make_unique<ReplaceDecoder>(NewLiteralPattern(std::string(s)), std::move(content));
+    std::unique_ptr<const TextPattern> text = NewLiteralPattern(std::string(s));
+    PENSTOCK_RETURN_IF_ERROR(growth->Replace(json, *text, content.size()));
+    return std::make_unique<ReplaceDecoder>(std::move(text), std::move(content));
   }
   const Json regex = pattern.Get("Regex");
   PENSTOCK_ASSIGN_OR_RETURN(const std::string_view source, regex.String());
@@ -296,7 +297,7 @@ absl::StatusOr<Stage> ReadReplace(const Json& json, const LoadLimits& limits, Te
   if (!compiled.ok()) {
     return regex.Error(compiled.status().code(), std::string(compiled.status().message()));
   }
-  PENSTOCK_RETURN_IF_ERROR(growth->Times(json, content.size()));
+  PENSTOCK_RETURN_IF_ERROR(growth->Replace(json, **compiled, content.size()));
   return std::make_unique<ReplaceDecoder>(*std::move(compiled), std::move(content));
 }
 

@@ -356,15 +356,11 @@ class NormalizerSequence final : public Normalizer {
   std::vector<std::unique_ptr<const Normalizer>> stages_;
 };
 
-// `*least` is the length of the shortest match.
 absl::StatusOr<std::unique_ptr<const TextPattern>> ReadPattern(const Json& json,
-                                                               const LoadLimits& limits,
-                                                               size_t* least) {
+                                                               const LoadLimits& limits) {
   const Json literal = json.Get("String");
-  *least = 1;
   if (literal.exists()) {
     PENSTOCK_ASSIGN_OR_RETURN(const std::string_view s, literal.String());
-    *least = s.size();
     return NewLiteralPattern(std::string(s));
   }
   const Json regex = json.Get("Regex");
@@ -391,11 +387,10 @@ absl::StatusOr<std::unique_ptr<const Normalizer>> ReadBert(const Json& json) {
 absl::StatusOr<std::unique_ptr<const Normalizer>> ReadReplace(const Json& json,
                                                               const LoadLimits& limits,
                                                               TextGrowth* growth) {
-  size_t least = 0;
   PENSTOCK_ASSIGN_OR_RETURN(std::unique_ptr<const TextPattern> pattern,
-                            ReadPattern(json.Get("pattern"), limits, &least));
+                            ReadPattern(json.Get("pattern"), limits));
   PENSTOCK_ASSIGN_OR_RETURN(std::string content, json.StringAt("content"));
-  PENSTOCK_RETURN_IF_ERROR(growth->Times(json, content.size(), least));
+  PENSTOCK_RETURN_IF_ERROR(growth->Replace(json, *pattern, content.size()));
   return std::make_unique<ReplaceNormalizer>(std::move(pattern), std::move(content));
 }
 
