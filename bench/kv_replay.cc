@@ -24,6 +24,7 @@
 
 #include "bench/bench_header.h"
 #include "bench/kv_policies.h"
+#include "bench/kv_synthetic.h"
 #include "bench/kv_trace.h"
 #include "penstock/kv_cache.h"
 #include "penstock/testing/manual_clock.h"
@@ -56,6 +57,7 @@ struct Arguments {
   std::vector<std::string> policies = {"lru", "session"};
   std::vector<size_t> capacities = {1000, 2000, 5000, 10000, 20000, 50000};
   double hint = 0;
+  uint64_t seed = 1;
   double score_from = 0;
   double bytes_per_token =
       131072;  // 8 B parameters, grouped K/V, 16 bit: for the bytes column only
@@ -150,10 +152,18 @@ void Row(const char* name, const TraceScore& score, double lru, double best, dou
   std::printf("\n");
 }
 
+// A file, or "make:NAME" for a synthetic trace.
+std::vector<TraceRequest> Load(const std::string& path, uint64_t seed, std::string* error) {
+  if (path.rfind("make:", 0) != 0) return ReadTrace(path, error);
+  std::vector<TraceRequest> trace = MakeTrace(path.substr(5), seed);
+  if (trace.empty()) *error = path + ": no such synthetic trace";
+  return trace;
+}
+
 int Main(const Arguments& arguments) {
   for (const std::string& path : arguments.traces) {
     std::string error;
-    const std::vector<TraceRequest> trace = ReadTrace(path, &error);
+    const std::vector<TraceRequest> trace = Load(path, arguments.seed, &error);
     if (!error.empty()) {
       std::fprintf(stderr, "%s\n", error.c_str());
       return 1;
@@ -202,7 +212,13 @@ bool Parse(int argc, char** argv, Arguments* a) {
     if (i + 1 >= argc) return false;
     const std::string value = argv[++i];
     if (flag == "--trace") {
-      a->traces.push_back(value);
+      if (value == "make:all") {
+        for (const std::string& name : SyntheticNames()) a->traces.push_back("make:" + name);
+      } else {
+        a->traces.push_back(value);
+      }
+    } else if (flag == "--seed") {
+      a->seed = std::strtoull(value.c_str(), nullptr, 10);
     } else if (flag == "--policy") {
       a->policies = {value};
       if (value == "all") a->policies = {"lru", "session", "s3fifo", "sieve", "gdsf"};

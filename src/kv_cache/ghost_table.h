@@ -7,7 +7,7 @@
 //   GhostEntry* e = ghosts.Find(name);            // nullptr: unknown
 //
 // Description: a ring of 16-byte entries, oldest first, under an open-addressing table of 4-byte
-// positions: at most 24 bytes a ghost. A name is a 64-bit hash; two prefixes with one name share a
+// positions: at most 24 bytes a ghost. A name is 56 bits of a hash; two prefixes with one name share a
 // ghost, which only blurs statistics. O(1) each, amortised. Thread-compatible: const calls may run
 // concurrently, others need external synchronization.
 #ifndef PENSTOCK_SRC_KV_CACHE_GHOST_TABLE_H_
@@ -19,17 +19,23 @@
 
 namespace penstock::internal {
 
+// Of the latest request that used the block.
 struct GhostEntry {
-  uint64_t name = 0;
+  static constexpr uint64_t kNameMask = (uint64_t{1} << 56) - 1;
+
+  uint64_t name : 56;
+  uint64_t kind : 8;
   uint32_t last = 0;    // milliseconds
-  uint16_t length = 0;  // blocks of the request that used it last
-  uint8_t turn = 0;
-  uint8_t kind = 0;
+  uint16_t known = 0;   // blocks of it that had been seen before
+  uint16_t length = 0;  // blocks of it
+
+  GhostEntry() : name(0), kind(0) {}
 };
 
 class GhostTable {
  public:
   GhostEntry* Find(uint64_t name) {
+    name &= GhostEntry::kNameMask;
     if (live_ == 0) return nullptr;
     for (size_t i = name & mask();; i = (i + 1) & mask()) {
       const uint32_t at = table_[i];
@@ -51,6 +57,7 @@ class GhostTable {
   }
 
   void Erase(uint64_t name) {
+    name &= GhostEntry::kNameMask;
     if (live_ == 0) return;
     for (size_t i = name & mask();; i = (i + 1) & mask()) {
       const uint32_t at = table_[i];
@@ -58,7 +65,7 @@ class GhostTable {
       if (at != kGone && ring_[at].name == name) {
         table_[i] = kGone;
         ring_[at].length = kDead;
-        ring_[at].name = ~name;
+        ring_[at].name = ~name & GhostEntry::kNameMask;
         --live_;
         return;
       }

@@ -30,6 +30,7 @@ class HandleLinks {
  public:
   bool linked(BlockHandle h) const { return h < links_.size() && links_[h].hotter != kUnlinked; }
   BlockHandle hotter(BlockHandle h) const { return links_[h].hotter; }
+  BlockHandle colder(BlockHandle h) const { return links_[h].colder; }
 
   void PushHot(HandleList* list, BlockHandle h) {
     Link& l = At(h);
@@ -47,6 +48,18 @@ class HandleLinks {
     list->cold = h;
   }
 
+  // Beside `at`, which is linked in `list`.
+  void InsertHotter(HandleList* list, BlockHandle at, BlockHandle h) {
+    const BlockHandle above = links_[at].hotter;
+    if (above == kNoBlockHandle) return PushHot(list, h);
+    InsertBetween(at, h, above);
+  }
+  void InsertColder(HandleList* list, BlockHandle at, BlockHandle h) {
+    const BlockHandle below = links_[at].colder;
+    if (below == kNoBlockHandle) return PushCold(list, h);
+    InsertBetween(below, h, at);
+  }
+
   void Remove(HandleList* list, BlockHandle h) {
     Link& l = links_[h];
     (l.hotter == kNoBlockHandle ? list->hot : links_[l.hotter].colder) = l.colder;
@@ -62,6 +75,14 @@ class HandleLinks {
     BlockHandle hotter = kUnlinked;
     BlockHandle colder = kNoBlockHandle;
   };
+
+  void InsertBetween(BlockHandle colder, BlockHandle h, BlockHandle hotter) {
+    Link& l = At(h);
+    l.colder = colder;
+    l.hotter = hotter;
+    links_[colder].hotter = h;
+    links_[hotter].colder = h;
+  }
 
   Link& At(BlockHandle h) {
     if (h >= links_.size()) links_.resize(h + 1);

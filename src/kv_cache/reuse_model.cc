@@ -7,7 +7,7 @@
 namespace penstock::internal {
 namespace {
 
-constexpr double kModelFade = 0.98;  // per Refresh
+constexpr double kModelFade = 0.99;  // per Refresh
 constexpr double kPriorStarts = 20;  // what the other kinds weigh against a kind's own observations
 
 std::array<double, ReuseModel::kBins> Smooth(const std::array<double, ReuseModel::kBins>& x) {

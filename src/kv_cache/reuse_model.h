@@ -6,7 +6,7 @@
 //   ReuseModel model;
 //   size_t kind = model.AddKind(/*odds=*/1.5, /*p_reuse=*/std::nullopt,
 //       /*gap_seconds=*/std::nullopt);
-//   model.AddStart(kind);  model.AddReuse(kind, 95000);  model.Refresh();
+//   model.AddStart(kind, 1);  model.AddReuse(kind, 95000, 1);  model.Refresh();
 //   // expected hits per second of residence, at its best horizon
 //   model.Worth(kind, 30000)
 //
@@ -30,13 +30,13 @@ class ReuseModel {
   // `odds`: how much likelier than all kinds together this one is thought to be reused until it has
   // shown.
   size_t AddKind(double odds, std::optional<double> p_reuse, std::optional<double> gap_seconds);
-  void AddStart(size_t kind) {
-    kinds_[kind].starts += 1;
-    all_.starts += 1;
+  void AddStart(size_t kind, double weight) {
+    kinds_[kind].starts += weight;
+    all_.starts += weight;
   }
-  void AddReuse(size_t kind, uint32_t gap_ms) {
-    kinds_[kind].reuses[BinOf(gap_ms)] += 1;
-    all_.reuses[BinOf(gap_ms)] += 1;
+  void AddReuse(size_t kind, uint32_t gap_ms, double weight) {
+    kinds_[kind].reuses[BinOf(gap_ms)] += weight;
+    all_.reuses[BinOf(gap_ms)] += weight;
   }
   void Refresh();
   double Worth(size_t kind, uint32_t age_ms) const { return kinds_[kind].worth[BinOf(age_ms)]; }

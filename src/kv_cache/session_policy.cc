@@ -1,28 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The session policy. Reuse of K/V in chats is a follow-up some minutes after an answer: what tells
-// blocks apart is how far their conversation has come (later turns are continued more often) and
-// how long they have been idle, not how often they were used. So:
+// blocks apart is how far their conversation has come, which part of the prompt they are, and how
+// long they have been idle; not how often they were used. So:
 //
-//   kinds      A request belongs to a kind: turn of its conversation × hinted probability × hinted
-//       gap. The turn follows
-//              from history: a request that continues the end of an earlier one is the next turn;
-//                  one that leaves an
-//              earlier path in its middle begins a new conversation and marks the block where it
-//                  left as shared.
-//   history    For each kind, how many requests there were and after which gap their continuation
-//       came, evicted blocks
-//              included (ghosts): fading counts in logarithmic bins.
-//   index      A block of kind k that has been idle for a is worth max over H of P(reuse in (a,
-//       a+H]) per expected second
-//              of residence in (a, a+H]: the Gittins index of a job whose "completion" is a hit.
-//                  The victim is the leaf
-//              with the lowest index. The index of a kind may rise and then fall with the age, so
-//                  both ends of
-//              each kind's list are candidates.
-//   guard      A sampled shadow of LRU (and of this policy) runs on the same requests; for as long
-//       as the shadow LRU hits
-//              more, victims are chosen by LRU.
+//   class      Of a request: turn of its conversation x hinted probability x hinted gap. The turn
+//              follows from history: a request that continues the end of an earlier one is the next
+//              turn; one that leaves an earlier path in its middle begins a new conversation and
+//              marks the block where it left as shared.
+//   part       Of a prompt: what had been seen before, what is new, and its last block. A prefix
+//              that came back once comes back again more often than new text does.
+//   history    For each class and part, how many blocks there were and after which gap they were
+//              used again, evicted ones included (ghosts): fading counts in logarithmic bins.
+//   index      A block that has been idle for a is worth max over H of P(reuse in (a, a+H]) per
+//              expected second of residence in (a, a+H]: the Gittins index of a job whose
+//              "completion" is a hit. The victim is the leaf with the lowest index. The index may
+//              rise and then fall with the age, so both ends of each list are candidates.
+//   guard      A shadow of LRU, sampled where the cache is large, gets the same requests; while it
+//              hits more than the real cache, victims are chosen by LRU.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -47,23 +42,34 @@ using internal::HandleList;
 using internal::ReuseModel;
 using internal::ShadowLru;
 
-constexpr size_t kKinds = 192;
-constexpr size_t kSharedKinds =
-    3;  // the first kinds: blocks where conversations part, by how often
+constexpr size_t kMaxClasses = 64;  // turn x hints
+constexpr size_t kTurns = 5;
+constexpr size_t kSharedClasses = 3;  // the first: blocks where conversations part, by how often
+enum Part : size_t {
+  kPrefix,
+  kNew,
+  kEnd,
+  kParts
+};  // of a prompt: seen before, new, its last block
+constexpr double kEndOdds = 0.3;
+constexpr size_t kSortSteps = 32;
 
 // A small cache would forget before the next turn comes; 64 Ki ghosts are 1.5 MB.
 constexpr size_t kFewestGhosts = 65536;
 
 uint64_t Cookie(const GhostEntry& e) {
-  return static_cast<uint64_t>(e.kind) | static_cast<uint64_t>(e.turn) << 8 |
-         static_cast<uint64_t>(e.length) << 16;
+  return e.kind | uint64_t{1} << 8 | static_cast<uint64_t>(e.known) << 16 |
+         static_cast<uint64_t>(e.length) << 32;
 }
 
 class SessionPolicy final : public EvictionPolicy {
  public:
-  explicit SessionPolicy(const SessionPolicyOptions& options) : options_(options), kinds_(kKinds) {
-    for (size_t i = 0; i < kSharedKinds; ++i) model_.AddKind(1, std::nullopt, std::nullopt);
-    used_kinds_ = kSharedKinds;
+  explicit SessionPolicy(const SessionPolicyOptions& options)
+      : options_(options), classes_(kMaxClasses) {
+    for (size_t i = 0; i < kSharedClasses; ++i) {
+      classes_[i].model[0] = model_.AddKind(1, std::nullopt, std::nullopt);
+    }
+    used_classes_ = kSharedClasses;
   }
 
   uint64_t OnRequest(const PolicyRequest& request) override {
@@ -73,79 +79,69 @@ class SessionPolicy final : public EvictionPolicy {
 
     GhostEntry* last = nullptr;
     size_t known = request.cached_blocks;
-    if (request.deepest != kNoBlockHandle) last = &blocks_[request.deepest].entry;
+    if (request.deepest != kNoBlockHandle) last = &blocks_[request.deepest];
     while (known < request.path.size()) {
       GhostEntry* ghost = ghosts_.Find(request.path[known]);
       if (ghost == nullptr) break;
       last = ghost;
       ++known;
     }
+    const bool cached = known == request.cached_blocks && last != nullptr;
     GhostEntry mine;
-    mine.length = static_cast<uint16_t>(std::min<size_t>(request.path.size(), 65535));
-    if (last != nullptr) {
-      const bool shared = last->kind < kSharedKinds;
-      model_.AddReuse(KindModel(last->kind), now - last->last);
-      if (!shared && known + 2 >= last->length) {
-        mine.turn = static_cast<uint8_t>(std::min(last->turn + 1, 255));
-      } else {
-        MarkShared(last, request.deepest, now);
-      }
+    mine.last = now;
+    mine.known = Clamp16(known);
+    mine.length = Clamp16(request.path.size());
+    size_t turn = 0;
+    bool continues = false;
+    if (last != nullptr && last->kind >= kSharedClasses && known + 2 >= last->length) {
+      continues = true;
+      turn = classes_[last->kind].turn + 1;
+      CountReuse(*last, known, now - last->last);
+    } else if (last != nullptr) {
+      MarkShared(last, cached ? request.deepest : kNoBlockHandle, now);
     }
-    mean_fresh_ += (static_cast<double>(request.path.size() - known) - mean_fresh_) / 256;
-    mine.kind = KindOf(mine.turn, request.path.size() - known, request.hint);
-    model_.AddStart(KindModel(mine.kind));
+    mine.kind = ClassOf(turn, request.hint);
+    CountStart(mine);
+    if (continues && cached) {  // the path may go on from here again, whatever it ends in
+      Unlink(request.deepest);
+      Become(last, mine);
+      last->last = now;
+    }
     return Cookie(mine);
   }
 
-  void OnInsert(BlockHandle block, BlockHandle, uint64_t name, uint64_t cookie,
+  void OnInsert(BlockHandle block, BlockHandle parent, uint64_t name, uint64_t cookie,
                 MonoTime now) override {
-    if (block >= blocks_.size()) blocks_.resize(block + 1);
-    Block& b = blocks_[block];
-    b.entry = FromCookie(cookie);
-    b.entry.name = name;
-    b.entry.last = Millis(now);
+    if (block >= blocks_.size()) {
+      blocks_.resize(block + 1);
+      depths_.resize(block + 1);
+    }
+    blocks_[block] = FromCookie(cookie);
+    blocks_[block].name = name & GhostEntry::kNameMask;
+    blocks_[block].last = Millis(now);
+    depths_[block] = parent == kNoBlockHandle ? 0 : Clamp16(depths_[parent] + size_t{1});
     ghosts_.Erase(name);
-    Link(block, true);
+    LinkHot(block);
     ++count_;
   }
 
   void OnTouch(BlockHandle block, uint64_t cookie, MonoTime now) override {
-    Block& b = blocks_[block];
+    GhostEntry& b = blocks_[block];
     Unlink(block);
-    b.entry.last = Millis(now);
-    const GhostEntry request = FromCookie(cookie);
-    if (b.entry.kind >= kSharedKinds && cookie != 0 &&
-        Worth(request.kind, 0) >= Worth(b.entry.kind, 0)) {
-      const uint64_t name = b.entry.name;
-      const uint32_t last = b.entry.last;
-      b.entry = request;
-      b.entry.name = name;
-      b.entry.last = last;
-    }
-    Link(block, true);
+    if (b.kind >= kSharedClasses && cookie != 0) Become(&b, FromCookie(cookie));
+    b.last = Millis(now);
+    LinkHot(block);
   }
 
   void OnLeaf(BlockHandle block, BlockHandle child) override {
-    Block& b = blocks_[block];
-    const Block& c = blocks_[child];
-    if (b.entry.kind <
-        kSharedKinds) {  // worth what it was found to be worth, whatever hung below it
-      if (!links_.linked(block)) LinkByAge(block);
-      return;
+    GhostEntry& b = blocks_[block];
+    const GhostEntry& c = blocks_[child];
+    if (b.kind >= kSharedClasses && c.last >= b.last) {
+      Unlink(block);
+      Become(&b, c);
+      b.last = c.last;
     }
-    if (b.entry.last > c.entry.last && links_.linked(block)) return;
-    if (Worth(b.entry.kind, latest_ - b.entry.last) > Worth(c.entry.kind, latest_ - c.entry.last)) {
-      if (!links_.linked(block))
-        LinkByAge(block);  // the end of an earlier turn, from which it may go on elsewhere
-      return;
-    }
-    Unlink(block);
-    b.entry.kind = c.entry.kind;
-    b.entry.turn = c.entry.turn;
-    b.entry.length = c.entry.length;
-    b.entry.last = std::max(b.entry.last, c.entry.last);
-    if (b.entry.kind < kSharedKinds) b.entry.kind = kSharedKinds;
-    Link(block, kinds_[c.entry.kind].list.hot == child && kinds_[c.entry.kind].list.cold != child);
+    if (!links_.linked(block)) LinkByAge(block);
   }
 
   BlockHandle PickVictim(const EvictionView& view, MonoTime time) override {
@@ -153,19 +149,22 @@ class SessionPolicy final : public EvictionPolicy {
     const bool lru = options_.lru_guard && guard_.lru_is_better();
     BlockHandle best = kNoBlockHandle;
     double lowest = 0;
-    for (size_t k = 0; k < used_kinds_; ++k) {
-      HandleList& list = kinds_[k].list;
-      for (const bool hot : {false, true}) {
-        BlockHandle* end = hot ? &list.hot : &list.cold;
-        while (*end != kNoBlockHandle && !view.evictable(*end)) links_.Remove(&list, *end);
-        if (*end == kNoBlockHandle) break;
-        const uint32_t age = now - blocks_[*end].entry.last;
-        const double worth = lru ? -static_cast<double>(age) : Worth(k, age);
-        if (best == kNoBlockHandle || worth < lowest) {
-          best = *end;
-          lowest = worth;
+    for (size_t k = 0; k < used_classes_; ++k) {
+      const size_t parts = k < kSharedClasses ? 1 : static_cast<size_t>(kParts);
+      for (size_t part = 0; part < parts; ++part) {
+        HandleList& list = classes_[k].list[part];
+        for (const bool hot : {false, true}) {
+          BlockHandle* end = hot ? &list.hot : &list.cold;
+          while (*end != kNoBlockHandle && !view.evictable(*end)) links_.Remove(&list, *end);
+          if (*end == kNoBlockHandle) break;
+          const uint32_t age = now - blocks_[*end].last;
+          const double worth = lru ? -static_cast<double>(age) : Worth(k, part, age);
+          if (best == kNoBlockHandle || worth < lowest) {
+            best = *end;
+            lowest = worth;
+          }
+          if (lru) break;
         }
-        if (lru) break;
       }
     }
     return best;
@@ -175,28 +174,34 @@ class SessionPolicy final : public EvictionPolicy {
     Unlink(block);
     --count_;
     if (evicted)
-      ghosts_.Insert(blocks_[block].entry,
+      ghosts_.Insert(blocks_[block],
                      std::max(kFewestGhosts, options_.ghosts_per_block * (count_ + 1)));
   }
 
  private:
-  struct Block {
-    GhostEntry entry;
-  };
-  struct Kind {
-    HandleList list;
-    size_t model = 0;
+  // Of a class of requests: turn and hints.
+  struct Class {
+    HandleList list[kParts];
+    size_t model[kParts] = {};
+    size_t turn = 0;
     int priority = 0;
     uint32_t ttl_ms = UINT32_MAX;
     uint64_t key = 0;
   };
 
+  static uint16_t Clamp16(size_t n) { return static_cast<uint16_t>(std::min<size_t>(n, 65534)); }
+
   static GhostEntry FromCookie(uint64_t cookie) {
     GhostEntry e;
     e.kind = static_cast<uint8_t>(cookie);
-    e.turn = static_cast<uint8_t>(cookie >> 8);
-    e.length = static_cast<uint16_t>(cookie >> 16);
+    e.known = static_cast<uint16_t>(cookie >> 16);
+    e.length = static_cast<uint16_t>(cookie >> 32);
     return e;
+  }
+  static void Become(GhostEntry* block, const GhostEntry& request) {
+    block->kind = request.kind;
+    block->known = request.known;
+    block->length = request.length;
   }
 
   uint32_t Millis(MonoTime t) {
@@ -209,60 +214,88 @@ class SessionPolicy final : public EvictionPolicy {
     return latest_;  // never backwards, whatever the clock does
   }
 
-  size_t KindModel(uint8_t kind) const { return kind < kSharedKinds ? kind : kinds_[kind].model; }
+  size_t PartOf(BlockHandle block) const {
+    const GhostEntry& e = blocks_[block];
+    if (e.kind < kSharedClasses) return 0;
+    const size_t depth = depths_[block];
+    if (depth < e.known) return kPrefix;
+    return depth + 1u >= e.length ? kEnd : kNew;
+  }
 
-  double Worth(size_t kind, uint32_t age) const {
-    const Kind& k = kinds_[kind];
+  double Worth(size_t c, size_t part, uint32_t age) const {
+    const Class& k = classes_[c];
     if (age >= k.ttl_ms) return -1;
-    const double worth = model_.Worth(kind < kSharedKinds ? kind : k.model, age);
+    const double worth = model_.Worth(k.model[part], age);
     return k.priority == 0 ? worth : worth * std::exp2(k.priority / 8.0);
   }
 
-  // The kind of a turn and its hints; kinds are made on demand, and the plain one serves when there
-  // are too many.
-  uint8_t KindOf(uint8_t turn, size_t fresh, const ReuseHint& hint) {
-    // How much a request adds, against the running mean: a follow-up that adds little is chat, one
-    // that adds a document is not. Relative, so that the size of a block does not matter.
-    const double added = static_cast<double>(fresh) / mean_fresh_;
-    const uint64_t size = added < 1.0 / 6 ? 0 : added < 2.0 / 3 ? 1 : added < 2 ? 2 : 3;
-    uint64_t turns = std::min<uint64_t>(turn, 4) + 5 * size;
-    if (options_.use_hints && hint.p_reuse.has_value()) turns = std::min<uint64_t>(turn, 2);
+  // Statistics count blocks, in units of a mean request: room is what they cost.
+  void CountStart(const GhostEntry& r) {
+    mean_length_ += (static_cast<double>(r.length) - mean_length_) / 256;
+    const double unit = 1 / std::max(mean_length_, 1.0);
+    const Class& c = classes_[r.kind];
+    const size_t fresh = r.length - r.known;
+    if (r.known > 0) model_.AddStart(c.model[kPrefix], unit * r.known);
+    if (fresh > 1) model_.AddStart(c.model[kNew], unit * static_cast<double>(fresh - 1));
+    if (fresh > 0) model_.AddStart(c.model[kEnd], unit);
+  }
+  void CountReuse(const GhostEntry& r, size_t known, uint32_t gap_ms) {
+    const double unit = 1 / std::max(mean_length_, 1.0);
+    const Class& c = classes_[r.kind];
+    known = std::min<size_t>(known, r.length);
+    const size_t prefix = std::min<size_t>(known, r.known);
+    const size_t end = known > prefix && known == r.length ? 1 : 0;
+    const size_t fresh = known - prefix - end;
+    if (prefix > 0) model_.AddReuse(c.model[kPrefix], gap_ms, unit * static_cast<double>(prefix));
+    if (fresh > 0) model_.AddReuse(c.model[kNew], gap_ms, unit * static_cast<double>(fresh));
+    if (end > 0) model_.AddReuse(c.model[kEnd], gap_ms, unit);
+  }
+
+  // Classes are made on demand, and the plain one serves when there are too many.
+  uint8_t ClassOf(size_t turn, const ReuseHint& hint) {
+    uint64_t turns = std::min<size_t>(turn, kTurns - 1);
     uint64_t p = 0, gap = 0, ttl = 0;
     int priority = 0;
     if (options_.use_hints) {
-      if (hint.p_reuse.has_value())
+      if (hint.p_reuse.has_value()) {
+        turns = std::min<uint64_t>(turns, 2);
         p = 1 + static_cast<uint64_t>(std::clamp(*hint.p_reuse, 0.0, 1.0) * 5.999);
+      }
       if (hint.expected_gap.has_value())
         gap = 1 + Log2(absl::ToInt64Seconds(*hint.expected_gap)) / 2;
       if (hint.ttl.has_value()) ttl = 1 + Log2(absl::ToInt64Seconds(*hint.ttl));
       priority = std::clamp(hint.priority, -128, 127);
     }
-    const uint64_t key = 1 | turns << 1 | p << 8 | gap << 12 | ttl << 18 |
-                         static_cast<uint64_t>(priority + 128) << 26;
-    for (size_t k = kSharedKinds; k < used_kinds_; ++k) {
-      if (kinds_[k].key == key) return static_cast<uint8_t>(k);
+    const uint64_t statistics = 1 | turns << 1 | p << 8 | gap << 12;
+    const uint64_t key = statistics | ttl << 18 | static_cast<uint64_t>(priority + 128) << 26;
+    for (size_t k = kSharedClasses; k < used_classes_; ++k) {
+      if (classes_[k].key == key) return static_cast<uint8_t>(k);
     }
-    if (used_kinds_ == kKinds) return kSharedKinds;
-    Kind& kind = kinds_[used_kinds_];
-    kind.key = key;
-    kind.priority = priority;
+    if (used_classes_ == kMaxClasses) return kSharedClasses;
+    Class& made = classes_[used_classes_];
+    made.key = key;
+    made.turn = turns;
+    made.priority = priority;
     if (ttl != 0)
-      kind.ttl_ms = static_cast<uint32_t>(
+      made.ttl_ms = static_cast<uint32_t>(
           std::min<int64_t>(absl::ToInt64Milliseconds(*hint.ttl), UINT32_MAX - 1));
-    const uint64_t statistics =
-        key & ((uint64_t{1} << 18) - 1);  // ttl and priority change the worth, not the odds
-    for (size_t k = kSharedKinds; k < used_kinds_; ++k) {
-      if ((kinds_[k].key & ((uint64_t{1} << 18) - 1)) == statistics) {
-        kind.model = kinds_[k].model;
-        return static_cast<uint8_t>(used_kinds_++);
+    for (size_t k = kSharedClasses; k < used_classes_; ++k) {
+      // ttl and priority change the worth, not the odds
+      if ((classes_[k].key & ((uint64_t{1} << 18) - 1)) == statistics) {
+        std::copy(classes_[k].model, classes_[k].model + kParts, made.model);
+        return static_cast<uint8_t>(used_classes_++);
       }
     }
     std::optional<double> gap_seconds;
     if (gap != 0) gap_seconds = std::max(0.001, absl::ToDoubleSeconds(*hint.expected_gap));
-    // Later turns are continued more often: a first guess, soon outweighed.
-    kind.model = model_.AddKind(0.8 + 0.25 * static_cast<double>(std::min<uint64_t>(turn, 4)),
-                                p != 0 ? hint.p_reuse : std::nullopt, gap_seconds);
-    return static_cast<uint8_t>(used_kinds_++);
+    // Later turns are continued more often, and a last block was often not full: a first guess, soon
+    // outweighed.
+    const double odds = 0.8 + 0.25 * static_cast<double>(turns);
+    for (size_t part = 0; part < kParts; ++part) {
+      made.model[part] = model_.AddKind(odds * (part == kEnd ? kEndOdds : 1),
+                                        p != 0 ? hint.p_reuse : std::nullopt, gap_seconds);
+    }
+    return static_cast<uint8_t>(used_classes_++);
   }
 
   static uint64_t Log2(int64_t seconds) {
@@ -272,40 +305,60 @@ class SessionPolicy final : public EvictionPolicy {
   }
 
   // `at` is where conversations part: a system prompt, a template.
-  void MarkShared(GhostEntry* at, BlockHandle handle, uint32_t now) {
-    const bool cached = handle != kNoBlockHandle && at == &blocks_[handle].entry;
-    if (cached) Unlink(handle);
-    at->kind = static_cast<uint8_t>(
-        at->kind < kSharedKinds ? std::min<size_t>(at->kind + 1u, kSharedKinds - 1) : 0);
+  void MarkShared(GhostEntry* at, BlockHandle cached, uint32_t now) {
+    const bool again = at->kind < kSharedClasses;
+    if (again) model_.AddReuse(classes_[at->kind].model[0], now - at->last, 1);
+    if (cached != kNoBlockHandle) Unlink(cached);
+    at->kind =
+        static_cast<uint8_t>(again ? std::min<size_t>(at->kind + 1u, kSharedClasses - 1) : 0);
     at->last = now;
-    model_.AddStart(at->kind);
-    if (cached) Link(handle, true);
+    model_.AddStart(classes_[at->kind].model[0], 1);
+    if (cached != kNoBlockHandle) LinkHot(cached);
   }
 
-  void Link(BlockHandle block, bool hot) {
-    HandleList* list = &kinds_[blocks_[block].entry.kind].list;
-    hot ? links_.PushHot(list, block) : links_.PushCold(list, block);
+  HandleList* ListOf(BlockHandle block) {
+    return &classes_[blocks_[block].kind].list[PartOf(block)];
   }
+  void LinkHot(BlockHandle block) { links_.PushHot(ListOf(block), block); }
+  // At its age; near enough if that is far from both ends.
   void LinkByAge(BlockHandle block) {
-    const HandleList& list = kinds_[blocks_[block].entry.kind].list;
-    Link(block,
-         list.hot != kNoBlockHandle && blocks_[list.hot].entry.last <= blocks_[block].entry.last);
+    HandleList* list = ListOf(block);
+    BlockHandle hot = list->hot, cold = list->cold;
+    const uint32_t last = blocks_[block].last;
+    for (size_t steps = 0; hot != kNoBlockHandle && steps < kSortSteps; ++steps) {
+      if (blocks_[hot].last <= last) {
+        links_.InsertHotter(list, hot, block);
+        return;
+      }
+      if (blocks_[cold].last >= last) {
+        links_.InsertColder(list, cold, block);
+        return;
+      }
+      hot = links_.colder(hot);
+      cold = links_.hotter(cold);
+    }
+    if (hot == kNoBlockHandle || cold == kNoBlockHandle) {
+      links_.PushCold(list, block);
+    } else {
+      links_.InsertHotter(list, hot, block);
+    }
   }
   void Unlink(BlockHandle block) {
-    if (links_.linked(block)) links_.Remove(&kinds_[blocks_[block].entry.kind].list, block);
+    if (links_.linked(block)) links_.Remove(ListOf(block), block);
   }
 
   const SessionPolicyOptions options_;
-  std::vector<Kind> kinds_;
-  size_t used_kinds_ = 0;
-  std::vector<Block> blocks_;
+  std::vector<Class> classes_;
+  size_t used_classes_ = 0;
+  std::vector<GhostEntry> blocks_;
+  std::vector<uint16_t> depths_;
   HandleLinks links_;
   GhostTable ghosts_;
   ReuseModel model_;
   ShadowLru guard_;
   size_t count_ = 0;
   uint64_t requests_ = 0;
-  double mean_fresh_ = 8;
+  double mean_length_ = 16;
   bool started_ = false;
   int64_t epoch_ = 0;
   uint32_t latest_ = 0;

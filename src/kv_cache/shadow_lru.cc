@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kv_cache/shadow_lru.h"
 
+#include <algorithm>
+
 namespace penstock::internal {
 namespace {
 
-constexpr size_t kShadowBlocks = 4096;      // sampled down to at most this many
-constexpr double kShadowFade = 0.9995;      // per request
-constexpr double kMargin = 0.002;           // of block references
-constexpr uint64_t kWarmUpRequests = 1024;  // nothing is decided before
+constexpr size_t kShadowBlocks = 8192;     // sampled down to at most this many
+constexpr double kShadowFade = 0.999;      // per request
+constexpr double kMargin = 0.001;          // of block references
+constexpr uint64_t kWarmUpRequests = 256;  // nothing is decided before
+constexpr uint64_t kFirstPause = 512;      // requests; twice as many every time
 
 }  // namespace
 
@@ -58,12 +61,12 @@ void ShadowLru::OnRequest(absl::Span<const uint64_t> path, size_t cached_blocks,
   if (!lru_mode_) {
     if (lru_hits_ > real_hits_ + kMargin * blocks_) {
       lru_mode_ = true;
-      retry_at_ = requests_ + pause_;
-      pause_ *= 2;
+      retry_at_ = requests_ + (kFirstPause << std::min(losses_, 20u));
+      ++losses_;
     }
   } else if (requests_ >= retry_at_) {
     lru_mode_ = false;
-    real_hits_ = lru_hits_;  // a fresh start
+    real_hits_ = lru_hits_ - kMargin / 2 * blocks_;  // a fresh start, on a shorter leash
   }
 }
 

@@ -37,7 +37,8 @@ class ShadowLru {
   std::list<uint64_t> order_;  // hot first
   std::unordered_map<uint64_t, std::list<uint64_t>::iterator> where_;
   double lru_hits_ = 0, real_hits_ = 0, blocks_ = 0;
-  uint64_t requests_ = 0, retry_at_ = 0, pause_ = 512;
+  uint64_t requests_ = 0, retry_at_ = 0;
+  unsigned losses_ = 0;
   bool lru_mode_ = false;
 };
 

@@ -2,6 +2,7 @@
 //
 // Single flight, events, snapshots, the miner, truncation and layered retention.
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <numeric>
 #include <optional>
@@ -348,6 +349,40 @@ TEST(PromptMinerTest, FewCountersStillFindWhatIsFrequentAmongOneOffs) {
   const std::vector<MinedPrompt> mined = miner.Mine(100);
   ASSERT_EQ(mined.size(), 1u);
   EXPECT_EQ(mined[0].tokens, Iota(8, 100));
+}
+
+// Space-Saving never reports more than was certainly seen, and what is heavier than 1/counters of
+// everything is in it: checked against exact decayed counts, with ten times as many prefixes as
+// counters.
+TEST(PromptMinerTest, WeightsAreNeverAboveTheExactDecayedCountsAndCloseToThemForTheHeavy) {
+  SeededRandom random;
+  PromptMinerOptions options;
+  options.block_tokens = 2;
+  options.counters = 100;
+  options.tau = absl::Seconds(400);
+  options.min_weight = 0.001;
+  PromptMiner miner = *PromptMiner::Create(options);
+  std::map<TokenId, double> exact;  // one block each
+  double total = 0;
+  const int steps = 4000;
+  for (int t = 0; t < steps; ++t) {
+    // A quarter each to ten favourites in falling order, the rest to a thousand others.
+    const TokenId id = random.OneIn(2) ? static_cast<TokenId>(random.Below(1 + random.Below(10)))
+                                       : static_cast<TokenId>(100 + random.Below(1000));
+    const std::vector<TokenId> prompt = {id, id};
+    miner.Observe({absl::Seconds(t), prompt});
+    const double weight = std::exp(static_cast<double>(t - (steps - 1)) / 400);
+    exact[id] += weight;
+    total += weight;
+  }
+  std::map<TokenId, double> mined;
+  for (const MinedPrompt& p : miner.Mine(1000)) mined[p.tokens[0]] = p.weight;
+  for (const auto& [id, weight] : mined) EXPECT_LE(weight, exact[id] * (1 + 1e-9)) << id;
+  for (const auto& [id, weight] : exact) {
+    if (weight > 2 * total / 100) {
+      EXPECT_GE(mined[id], weight - total / 100) << id;
+    }
+  }
 }
 
 TEST(PromptMinerTest, OldFavouritesFadeAndTimeMayRunForEver) {

@@ -137,12 +137,66 @@ TEST(SessionPolicyTest, AClockThatGoesBackwardsDoesNoHarm) {
   }
 }
 
+// Recency is all there is: prompts come back by their rank in it, and first what learning would
+// keep turns bad. Bar: 0.3 points.
+TEST(SessionPolicyTest, TheGuardKeepsItWithinThreeThousandthsOfLruWhereHabitsTurnRound) {
+  uint64_t hits[2], blocks = 0;
+  for (const bool lru : {false, true}) {
+    Cache c(1000);
+    if (lru) {
+      KVCacheOptions options = c.cache->options();
+      options.policy = [] { return NewLruPolicy(); };
+      c.cache.emplace(*KVCache::Create(c.store.get(), options));
+    }
+    std::mt19937_64 rng(11);
+    TokenId fresh = 1;
+    std::vector<std::vector<TokenId>> recent;
+    blocks = 0;
+    for (int step = 0; step < 6000; ++step) {
+      c.clock.Advance(absl::Milliseconds(300));
+      const double u = static_cast<double>(rng() >> 11) / 9007199254740992.0;
+      const auto back = static_cast<size_t>(u * u * 300);
+      std::vector<TokenId> prompt;
+      if (back < recent.size()) {
+        const auto at = recent.end() - 1 - static_cast<std::ptrdiff_t>(back);
+        prompt = *at;
+        recent.erase(at);
+      } else {
+        prompt = Path(fresh, 10);
+        fresh += 10;
+      }
+      if (step / 500 % 2 == 1 && prompt.size() < 14) prompt.push_back(fresh++);
+      blocks += prompt.size();
+      c.Use(prompt);
+      recent.push_back(std::move(prompt));
+    }
+    hits[lru ? 1 : 0] = c.cache->GetStats().total.hit_tokens / 2;
+  }
+  EXPECT_GE(static_cast<double>(hits[0]),
+            static_cast<double>(hits[1]) - 0.003 * static_cast<double>(blocks));
+}
+
+TEST(SessionPolicyTest, ATimeOfReuseThatTheHostExpectsIsWaitedFor) {
+  Cache c(40);
+  ReuseHint soon, late;
+  soon.p_reuse = late.p_reuse = 0.8;
+  soon.expected_gap = absl::Seconds(20);
+  late.expected_gap = absl::Hours(8);
+  for (TokenId i = 0; i < 4; ++i) c.Use(Path(1000 * i + 1, 5), soon);
+  for (TokenId i = 10; i < 20; ++i) {
+    c.clock.Advance(absl::Seconds(1));
+    c.Use(Path(1000 * i + 1, 5), late);
+  }
+  for (TokenId i = 0; i < 4; ++i) EXPECT_EQ(c.Use(Path(1000 * i + 1, 5), soon), 5u) << i;
+}
+
 TEST(GhostTableTest, AgreesWithAMapThatForgetsTheOldest) {
   SeededRandom random;
   internal::GhostTable table;
   std::vector<internal::GhostEntry> model;  // oldest first
   for (size_t step = 0; step < Scaled(20000); ++step) {
-    const uint64_t name = random.Below(300) * 0x9E3779B97F4A7C15u;
+    const uint64_t name =
+        (random.Below(300) * 0x9E3779B97F4A7C15u) & internal::GhostEntry::kNameMask;
     const auto found =
         std::find_if(model.begin(), model.end(), [&](const auto& e) { return e.name == name; });
     internal::GhostEntry* mine = table.Find(name);
@@ -155,7 +209,7 @@ TEST(GhostTableTest, AgreesWithAMapThatForgetsTheOldest) {
       table.Erase(name);
     } else {
       internal::GhostEntry e;
-      e.name = name;
+      e.name = name & internal::GhostEntry::kNameMask;
       e.last = static_cast<uint32_t>(step);
       const size_t capacity = 50 + random.Below(3) * 20;
       while (model.size() >= capacity) model.erase(model.begin());
@@ -171,9 +225,9 @@ TEST(ReuseModelTest, AKindThatComesBackIsWorthMoreThanOneThatDoesNotAndLessOnceI
   const size_t often = model.AddKind(1, std::nullopt, std::nullopt),
                never = model.AddKind(1, std::nullopt, std::nullopt);
   for (int i = 0; i < 1000; ++i) {
-    model.AddStart(often);
-    model.AddStart(never);
-    model.AddReuse(often, 60000);
+    model.AddStart(often, 1);
+    model.AddStart(never, 1);
+    model.AddReuse(often, 60000, 1);
   }
   model.Refresh();
   EXPECT_GT(model.Worth(often, 1000), 5 * model.Worth(never, 1000));
