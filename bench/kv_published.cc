@@ -105,7 +105,8 @@ absl::Duration FittedTau(absl::Span<const std::vector<TokenId>> log, uint64_t bu
   return *PromptMiner::Fit(prompts, candidates, budget, options);
 }
 
-// Cuts each prompt where it goes on as none of the log did. (A token has one place in one text here.)
+// Cuts each prompt where it goes on as none of the log did. (A token has one place in one text
+// here.)
 void KeepWhatTheLogHas(absl::Span<const std::vector<TokenId>> log,
                        std::vector<std::vector<TokenId>>* prompts) {
   std::unordered_set<TokenId> known;

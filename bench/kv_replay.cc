@@ -4,12 +4,16 @@
 // offline optimum.
 //
 //   sh bench/run.sh kv_replay --trace FILE [--trace FILE …] [--policy NAME|all] [--capacity N,N,…]
-//       [--hint 0.8]
-//                             [--score-from 0.5] [--bytes-per-token N]
+//       [--hint 0.8] [--score-from 0.5] [--seed 1] [--bytes-per-token N] [--no-optimum]
 //
-// FILE: Mooncake form, plain or .gz. NAME: lru, session, s3fifo, sieve, gdsf. --hint: the host says
-// of each request whether it will be continued, and is right with this probability. --score-from:
-// this share of the requests only fills the cache.
+// FILE: Mooncake form, plain or .gz; or make:NAME, a synthetic one (kv_synthetic.h); make:all.
+// NAME: lru, session, s3fifo, sieve, gdsf. --hint: the host says of each request whether it will be
+// continued, and is right with this probability. --score-from: this share of the requests only
+// fills the cache and teaches the policy, which learns at run time alone: 0.5 is "fitted on the
+// first half, reported on the second".
+//
+// The optimum may exceed the capacity while a request runs: an upper bound for the other rows,
+// exact for caches that may do so.
 //
 // A trace block stands as one cache block of two tokens (its id, twice); one token more ends each
 // prompt, because the cache leaves the last token of a prompt to be computed.

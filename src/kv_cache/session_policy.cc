@@ -119,7 +119,7 @@ class SessionPolicy final : public EvictionPolicy {
     blocks_[block] = FromCookie(cookie);
     blocks_[block].name = name & GhostEntry::kNameMask;
     blocks_[block].last = Millis(now);
-    depths_[block] = parent == kNoBlockHandle ? 0 : Clamp16(depths_[parent] + size_t{1});
+    depths_[block] = parent >= depths_.size() ? 0 : Clamp16(depths_[parent] + size_t{1});
     ghosts_.Erase(name);
     LinkHot(block);
     ++count_;
@@ -288,8 +288,8 @@ class SessionPolicy final : public EvictionPolicy {
     }
     std::optional<double> gap_seconds;
     if (gap != 0) gap_seconds = std::max(0.001, absl::ToDoubleSeconds(*hint.expected_gap));
-    // Later turns are continued more often, and a last block was often not full: a first guess, soon
-    // outweighed.
+    // Later turns are continued more often, and a last block was often not full: a first guess,
+    // soon outweighed.
     const double odds = 0.8 + 0.25 * static_cast<double>(turns);
     for (size_t part = 0; part < kParts; ++part) {
       made.model[part] = model_.AddKind(odds * (part == kEnd ? kEndOdds : 1),
