@@ -315,9 +315,9 @@ bool BpeModel::CutsBetween(std::string_view text, size_t left, size_t right) con
                      CharPairs::CharAt(text, right))) {
     return false;
   }
-  // Unknown neighbours may become one.
-  return !spec_.fuse_unk ||
-         spec_.pieces.Find(text.substr(right, DecodeUtf8(text, right).size)) >= 0;
+  // Unknown neighbours may become one, and the bytes of a character overtake an unknown one.
+  return (!spec_.fuse_unk && !spec_.byte_fallback) ||
+         Find(text.substr(right, DecodeUtf8(text, right).size), /*allow_control=*/false) >= 0;
 }
 
 size_t BpeModel::SplitPoint(std::string_view piece) const {

@@ -204,6 +204,18 @@ TEST(ReferenceTest, RobertaHasOneTypeWhereItAddsTokens) {
   EXPECT_THAT(e.overflowing[2].type_ids, ElementsAre(0, 0, 0, 1));
 }
 
+TEST(ReferenceTest, BytesOvertakeAnUnknownCharacter) {
+  const absl::StatusOr<TokenizerPtr> t = ParseTokenizer(
+      R"({"version": "1.0", "model": {"type": "BPE", "unk_token": "<unk>", "byte_fallback": true,
+      "vocab": {"<unk>": 0, "<0xC3>": 1, "<0xA9>": 2, "a": 3}, "merges": []}})",
+      "tokenizer.json");
+  ASSERT_OK(t);
+  EXPECT_THAT((*t)->EncodeIds("x\xC3\xA9"), ElementsAre(1, 2, 0));
+  EXPECT_THAT((*t)->EncodeIds("x\xC3\xA9"
+                              "ax"),
+              ElementsAre(1, 2, 0, 3, 0));
+}
+
 TEST(ReferenceTest, AnEmptySuffixStandsAroundEveryCharacter) {
   const TokenizerPtr t = Load(R"("decoder": {"type": "BPEDecoder", "suffix": ""})");
   EXPECT_EQ(t->Decode({1, 2, 0, 1}), " a  b  < u n k > a");
