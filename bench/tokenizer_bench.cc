@@ -11,6 +11,8 @@
 //   sh bench/run.sh tokenizer_bench huge MIB [FILE…]           a text of so many MiB through
 //                                                              EncodeTo: memory beside the text
 //
+//   … tokenizer_bench once SHAPE BYTES FILE                    one such word once, to be counted
+//
 // PENSTOCK_TEST_DATA: a folder with vocab/ and corpus/ (en, zh, code, multi). FILE is relative to
 // its vocab/. Every pass is checked against the first (ids, counts) before a figure is printed.
 #include <sys/resource.h>
@@ -319,6 +321,15 @@ void Huge(size_t mib, const std::vector<std::string>& specs) {
   }
 }
 
+// For instruction counts (callgrind): one text, once.
+void Once(const std::string& shape, size_t bytes, const std::vector<std::string>& specs) {
+  const Vocab v = Load(specs[0]);
+  for (const Text& text : LongWords(bytes)) {
+    if (text.name != shape) continue;
+    std::printf("%zu ids\n", v.tokenizer->EncodeIds(text.bytes).size());
+  }
+}
+
 int Main(int argc, char** argv) {
   if (!PrintBenchHeader(argv[0])) return 2;
   const std::string what = argc > 1 ? argv[1] : "";
@@ -330,6 +341,8 @@ int Main(int argc, char** argv) {
     Batch(Specs(argc, argv, 2));
   } else if (what == "cache") {
     Cache(Specs(argc, argv, 2));
+  } else if (what == "once" && argc > 4) {
+    Once(argv[2], std::strtoull(argv[3], nullptr, 10), Specs(argc, argv, 4));
   } else if (what == "huge" && argc > 2) {
     Huge(std::strtoull(argv[2], nullptr, 10), Specs(argc, argv, 3));
   } else {

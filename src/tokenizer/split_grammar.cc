@@ -190,6 +190,29 @@ size_t SplitGrammar::SplitPoint(std::string_view text) const {
   return point;
 }
 
+void GrammarScanner::Append(std::string_view bytes, std::vector<size_t>* ends) {
+  open_.append(bytes);
+  if (open_.size() < look_at_) return;
+  const size_t point = grammar_->SplitPoint(open_);
+  Take(point, ends);
+  look_at_ = point > 0 ? 0 : 2 * open_.size();
+}
+
+void GrammarScanner::Finish(std::vector<size_t>* ends) {
+  Take(open_.size(), ends);
+  *this = GrammarScanner(grammar_);
+}
+
+void GrammarScanner::Take(size_t bytes, std::vector<size_t>* ends) {
+  const std::string_view part = std::string_view(open_).substr(0, bytes);
+  for (size_t pos = 0; pos < bytes;) {
+    pos = grammar_->NextPiece(part, pos);
+    ends->push_back(base_ + pos);
+  }
+  open_.erase(0, bytes);
+  base_ += bytes;
+}
+
 #define PENSTOCK_O200K_WORDS(contraction)                                                       \
   R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+)" contraction \
   R"(|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*)" contraction

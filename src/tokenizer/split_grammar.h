@@ -27,7 +27,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "text/utf8.h"
 #include "tokenizer/char_class.h"
@@ -93,6 +95,33 @@ class SplitGrammar {
   static const std::array<uint8_t, 128> kAscii;  // SplitBits
 
   Shape shape_;
+};
+
+// A grammar that is fed as text arrives, stopped and resumed at any byte:
+//
+//   GrammarScanner s(grammar);  std::vector<size_t> ends;
+//   s.Append("Hello, wor", &ends);   s.Append("ld", &ends);   s.Finish(&ends);   // 5, 6, 12
+//
+// Ends of pieces come out in order, of the whole text, as soon as the scanner knows that nothing
+// that follows moves them (SplitPoint). It keeps the bytes behind the last of them and scans those
+// again when more have come, at most twice over: O(n) in all, whatever the fragments. Memory: the
+// open bytes, a word or two, but a run without end of letters or white space is kept whole.
+// Thread-compatible: const calls may run concurrently, others need external synchronization.
+class GrammarScanner {
+ public:
+  explicit GrammarScanner(const SplitGrammar* grammar) : grammar_(grammar) {}
+  void Append(std::string_view bytes, std::vector<size_t>* ends);
+  // The text ends here: the ends of what is open. The scanner is as new afterwards.
+  void Finish(std::vector<size_t>* ends);
+  size_t open_bytes() const { return open_.size(); }
+
+ private:
+  void Take(size_t bytes, std::vector<size_t>* ends);
+
+  const SplitGrammar* grammar_;
+  std::string open_;
+  size_t base_ = 0;     // bytes of the text before open_
+  size_t look_at_ = 0;  // how much must be open before another look is worth while
 };
 
 // The grammar whose pattern is exactly this text, or null. Known: the patterns of GPT-2 (r50k,

@@ -103,6 +103,10 @@ class SplitPreTokenizer final : public PreTokenizer {
       matches.clear();
       const uint32_t size = piece.end - piece.begin;
       pattern_->FindAll(text.substr(piece.begin, size), &matches);
+      if (matches.empty()) {  // most pieces of the stages behind the first
+        if (behavior_ != SplitBehavior::kRemoved || !invert_) pieces.push_back(piece);
+        continue;
+      }
       for (const Piece& p : Apply(behavior_, Partition(matches, size, invert_))) {
         if (p.end > p.begin) pieces.push_back({piece.begin + p.begin, piece.begin + p.end});
       }

@@ -2,12 +2,14 @@
 //
 // Fast paths against their slow twins: grammars against their patterns run by PCRE2, BPE against
 // the textbook.
+#include <algorithm>
 #include <string>
 #include <vector>
 
 #include "gtest/gtest.h"
 #include "tests/support/seed.h"
 #include "tests/support/status_matchers.h"
+#include "tests/tokenizer/class_text.h"
 #include "tests/tokenizer/tiny_files.h"
 #include "text/unicode.h"
 #include "tokenizer/bpe_model.h"
@@ -16,66 +18,6 @@
 
 namespace penstock::internal {
 namespace {
-
-// Characters of every class that patterns tell apart; all older than any Unicode version in use.
-std::string RandomText(SeededRandom* random) {
-  static const char* const kParts[] = {"a",
-                                       "B",
-                                       "Z",
-                                       "s",
-                                       "S",
-                                       "t",
-                                       "re",
-                                       "LL",
-                                       "'",
-                                       "'s",
-                                       "'S",
-                                       "'ll",
-                                       "'Re",
-                                       "'x",
-                                       "\xC5\xBF",
-                                       " ",
-                                       "  ",
-                                       "\n",
-                                       "\r",
-                                       "\r\n",
-                                       "\t",
-                                       "\xC2\xA0",
-                                       "\xE3\x80\x80",
-                                       "\xC2\x85",
-                                       "\xE2\x80\xA8",
-                                       "1",
-                                       "22",
-                                       "333",
-                                       "4444",
-                                       "\xC2\xB2",
-                                       "\xD9\xA3",
-                                       "\xE2\x85\xA3",
-                                       "!",
-                                       "...",
-                                       "/",
-                                       "//",
-                                       "_",
-                                       "$",
-                                       "\xC3\xA9",
-                                       "\xC3\x89",
-                                       "\xC7\x85",
-                                       "\xCA\xB0",
-                                       "\xE4\xB8\xAD",
-                                       "\xE3\x81\x8B",
-                                       "\xCC\x81",
-                                       "\xE0\xA4\xBF",
-                                       "\xF0\x9F\x98\x80",
-                                       "\xE2\x80\x8D",
-                                       "\xEF\xBB\xBF",
-                                       "\xEF\xBC\xA1",
-                                       "x\xCC\x88Y"};
-  std::string text;
-  for (size_t n = random->Below(14); n > 0; --n) {
-    text += kParts[random->Below(sizeof(kParts) / sizeof(kParts[0]))];
-  }
-  return text;
-}
 
 class GrammarTest : public testing::TestWithParam<const char*> {};
 
@@ -131,6 +73,46 @@ TEST_P(GrammarTest, CutsLeaveThePiecesOnBothSides) {
     }
   }
   EXPECT_GT(cuts, 5000u);
+}
+
+std::vector<size_t> InFragments(const SplitGrammar* grammar,
+                                const std::vector<std::string_view>& fragments) {
+  std::vector<size_t> ends;
+  GrammarScanner scanner(grammar);
+  for (const std::string_view fragment : fragments) scanner.Append(fragment, &ends);
+  scanner.Finish(&ends);
+  return ends;
+}
+
+TEST_P(GrammarTest, StoppedAtAnyByteItGoesOnWithTheSamePieces) {
+  const SplitGrammar* grammar = FindGrammar(GetParam());
+  SeededRandom random;
+  for (size_t i = 0; i < Scaled(1500); ++i) {
+    std::string text = RandomText(&random);
+    if (random.OneIn(3)) text += static_cast<char>(random.Below(256));
+    if (random.OneIn(3)) text += RandomText(&random);
+    std::vector<size_t> whole;
+    for (size_t pos = 0; pos < text.size();) whole.push_back(pos = grammar->NextPiece(text, pos));
+    const std::string_view view = text;
+    for (size_t at = 0; at <= text.size(); ++at) {
+      ASSERT_EQ(InFragments(grammar, {view.substr(0, at), view.substr(at)}), whole)
+          << testing::PrintToString(text) << " at " << at;
+    }
+    std::vector<std::string_view> bytes;
+    for (size_t at = 0; at < text.size(); ++at) bytes.push_back(view.substr(at, 1));
+    ASSERT_EQ(InFragments(grammar, bytes), whole) << testing::PrintToString(text);
+  }
+}
+
+TEST_P(GrammarTest, KeepsNoMoreThanAWordOrTwoOfOrdinaryText) {
+  GrammarScanner scanner(FindGrammar(GetParam()));
+  std::vector<size_t> ends;
+  size_t most = 0;
+  for (size_t i = 0; i < 20000; ++i) {
+    scanner.Append(i % 6 == 5 ? " " : i % 97 == 0 ? "\n" : "w", &ends);
+    most = std::max(most, scanner.open_bytes());
+  }
+  EXPECT_LE(most, 40u);
 }
 
 TEST(GrammarBytesTest, PiecesPartitionAnyBytes) {

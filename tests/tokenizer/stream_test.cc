@@ -15,9 +15,11 @@
 #include "gtest/gtest.h"
 #include "tests/support/seed.h"
 #include "tests/support/status_matchers.h"
+#include "tests/tokenizer/class_text.h"
 #include "tests/tokenizer/every_kind.h"
 #include "tests/tokenizer/tiny_files.h"
 #include "tokenizer/engine.h"
+#include "tokenizer/split_grammar.h"
 
 namespace penstock {
 namespace {
@@ -73,6 +75,45 @@ TEST(EncodeToTest, GivesTheIdsOfEncodeIdsWhateverTheWindow) {
       const std::string text = MixedText(&random, 1 + random.Below(80));
       ExpectSameInWindows(t, text, 1 + random.Below(random.OneIn(2) ? 24 : 300));
       if (HasFatalFailure()) return;
+    }
+  }
+}
+
+// Any two bytes of RandomText merge, so a piece cut in a wrong place shows in its ids.
+std::vector<NamedTokenizer> GrammarsWhereEveryPairMerges() {
+  SeededRandom random;
+  bool used[256] = {};
+  for (int i = 0; i < 2000; ++i) {
+    for (const char c : RandomText(&random)) used[static_cast<uint8_t>(c)] = true;
+  }
+  std::vector<std::string> pairs;
+  for (int a = 0; a < 256; ++a) {
+    for (int b = 0; b < 256; ++b) {
+      if (used[a] && used[b]) pairs.push_back({static_cast<char>(a), static_cast<char>(b)});
+    }
+  }
+  std::vector<NamedTokenizer> all;
+  for (const char* pattern :
+       {internal::kGpt2Pattern, internal::kCl100kPattern, internal::kQwen2Pattern,
+        internal::kO200kPattern, internal::kTekkenPattern}) {
+    LoadOptions options;
+    options.pattern = pattern;
+    absl::StatusOr<TokenizerPtr> t = ParseTokenizer(TinyRanks(pairs), "pairs", options);
+    EXPECT_OK(t);
+    if (t.ok()) all.push_back({pattern, *std::move(t)});
+  }
+  return all;
+}
+
+TEST(EncodeToTest, CutsNoPieceOfAKnownGrammar) {
+  SeededRandom random;
+  for (const NamedTokenizer& t : GrammarsWhereEveryPairMerges()) {
+    for (size_t i = 0; i < Scaled(5000); ++i) {
+      const std::string text = RandomText(&random) + RandomText(&random);
+      for (const size_t window : {size_t{1}, 1 + random.Below(24)}) {
+        ExpectSameInWindows(t, text, window);
+        if (HasFatalFailure()) return;
+      }
     }
   }
 }
