@@ -15,7 +15,6 @@ constexpr size_t kWideIdeographicLine = 60;
 constexpr size_t kMaxTitleBytes = 400;
 
 bool IsAsciiDigit(char c) { return c >= '0' && c <= '9'; }
-bool IsAsciiLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 // Particles and prepositions that no Chinese or Japanese sentence, title or item ends with.
 bool IsConnective(char32_t c) {

@@ -14,7 +14,6 @@ constexpr size_t kQuoteReach = 600;
 constexpr size_t kBracketReach = 1000;
 constexpr int kCloserEvents = 96;  // "((((((" must not be searched a thousand bytes for each
 
-bool IsAsciiLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool IsRomanDigit(char c) { return c == 'i' || c == 'v' || c == 'x'; }
 
 bool IsDirectionalQuote(char32_t c) {

@@ -54,6 +54,7 @@ inline CharClass ClassifyNonAscii(char32_t c) {
 inline CharClass ClassifyChar(char32_t c) {
   return c < 0x80 ? char_class_internal::kAscii[c] : ClassifyNonAscii(c);
 }
+inline bool IsAsciiLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 inline bool IsAsciiLetterOrDigit(char c) {
   const auto byte = static_cast<uint8_t>(c);
   return (static_cast<uint8_t>((byte | 0x20) - 'a') < 26) || static_cast<uint8_t>(byte - '0') < 10;

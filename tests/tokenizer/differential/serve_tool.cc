@@ -35,7 +35,7 @@ using Options = std::map<std::string, std::string>;
 Options ParseOptions(const std::string& text) {
   Options options;
   if (text == "-") return options;
-  for (const std::string part : std::vector<std::string>(absl::StrSplit(text, ','))) {
+  for (const std::string& part : std::vector<std::string>(absl::StrSplit(text, ','))) {
     const size_t equal = part.find('=');
     options[part.substr(0, equal)] = equal == std::string::npos ? "1" : part.substr(equal + 1);
   }
@@ -54,7 +54,7 @@ LoadOptions ToLoadOptions(const Options& options) {
     if (key == "pattern") load.pattern = Unescape(value);
     if (key == "sentencepiece") load.sentencepiece_scores = SentencePieceScores::k0_2_3;
     if (key == "special") {
-      for (const std::string entry : std::vector<std::string>(absl::StrSplit(value, ';'))) {
+      for (const std::string& entry : std::vector<std::string>(absl::StrSplit(value, ';'))) {
         const size_t colon = entry.find(':');
         load.special_tokens.emplace_back(Unescape(entry.substr(0, colon)),
                                          std::stoi(entry.substr(colon + 1)));
