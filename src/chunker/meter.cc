@@ -31,7 +31,6 @@ void Meter::Cover(size_t begin, size_t end, size_t preferred_end) {
   window_begin_ = begin;
   window_end_ = preferred_end;
   have_window_ = true;
-  tail_end_ = head_end_ = 0;
 }
 
 size_t Meter::CutAtOrBefore(size_t byte) const {
@@ -49,12 +48,9 @@ size_t Meter::CountDirectly(size_t begin, size_t end) {
 
 size_t Meter::TailCount(size_t cut_index, size_t end) {
   const size_t begin = window_begin_ + cuts_[cut_index].byte;
-  if (tail_begin_ != begin || tail_end_ != end) {
-    tail_begin_ = begin;
-    tail_end_ = end;
-    tail_count_ = CountDirectly(begin, end);
-  }
-  return tail_count_;
+  Stretch& tail = tails_[end % tails_.size()];
+  if (tail.begin != begin || tail.end != end) tail = {begin, end, CountDirectly(begin, end)};
+  return tail.count;
 }
 
 size_t Meter::Count(size_t begin, size_t end) {
@@ -64,8 +60,8 @@ size_t Meter::Count(size_t begin, size_t end) {
   const bool begin_safe = cuts_[first].byte + window_begin_ == begin;
   const bool end_safe = cuts_[last].byte + window_begin_ == end;
   if (begin_safe && end_safe) return cuts_[last].token - cuts_[first].token;
-  if (!begin_safe) first += kMargin;
-  if (!end_safe) last = last < kMargin - 1 ? 0 : last - (kMargin - 1);
+  if (!begin_safe) first += kHeadMargin;
+  if (!end_safe) last -= std::min(last, kTailMargin - 1);
   if (first >= last) {
     if (begin_safe && first == last) return TailCount(last, end);
     return CountDirectly(begin, end);
@@ -74,12 +70,10 @@ size_t Meter::Count(size_t begin, size_t end) {
   if (!end_safe) count += TailCount(last, end);
   if (!begin_safe) {
     const size_t head_end = window_begin_ + cuts_[first].byte;
-    if (head_begin_ != begin || head_end_ != head_end) {
-      head_begin_ = begin;
-      head_end_ = head_end;
-      head_count_ = CountDirectly(begin, head_end);
+    if (head_.begin != begin || head_.end != head_end) {
+      head_ = {begin, head_end, CountDirectly(begin, head_end)};
     }
-    count += head_count_;
+    count += head_.count;
   }
   return count;
 }
@@ -88,6 +82,50 @@ bool Meter::IsSlice(size_t begin, size_t end) const {
   if (!InWindow(begin, end)) return false;
   return cuts_[CutAtOrBefore(begin)].byte + window_begin_ == begin &&
          cuts_[CutAtOrBefore(end)].byte + window_begin_ == end;
+}
+
+bool Meter::EncodeAround(size_t begin, size_t end, size_t cut, std::vector<TokenId>* ids,
+                         size_t* token) {
+  EncodeOptions options;
+  options.safe_cuts = true;
+  const Segment segment = Untrusted(Text(begin, end));
+  absl::StatusOr<Encoding> encoding = tokenizer_->Encode({&segment, 1}, options);
+  encoded_bytes_ += end - begin;
+  if (!encoding.ok()) return false;
+  for (const SafeCut known : encoding->safe_cuts) {
+    if (known.byte != cut - begin) continue;
+    *ids = std::move(encoding->ids);
+    *token = known.token;
+    return true;
+  }
+  return false;
+}
+
+// A slice with re-encoded pieces at its unsafe ends; false where they cannot be joined to it.
+bool Meter::Joined(size_t begin, size_t end, std::vector<TokenId>* ids) {
+  if (!InWindow(begin, end)) return false;
+  size_t first = CutAtOrBefore(begin);
+  size_t last = CutAtOrBefore(end);
+  const bool begin_safe = cuts_[first].byte + window_begin_ == begin;
+  const bool end_safe = cuts_[last].byte + window_begin_ == end;
+  if (!begin_safe) first += kHeadMargin;
+  if (!end_safe) last -= std::min(last, kHeadMargin);
+  if (first + 2 * kHeadMargin > last) return false;  // short: no gain
+  const auto byte = [this](size_t index) { return window_begin_ + cuts_[index].byte; };
+  std::vector<TokenId> head, tail;
+  size_t head_size = 0;
+  size_t tail_from = 0;
+  if (!begin_safe && !EncodeAround(begin, byte(first + 2), byte(first), &head, &head_size)) {
+    return false;
+  }
+  if (!end_safe && !EncodeAround(byte(last - 2), end, byte(last), &tail, &tail_from)) return false;
+  const auto at = [](const std::vector<TokenId>& v, size_t index) {
+    return v.begin() + static_cast<std::ptrdiff_t>(index);
+  };
+  ids->assign(head.cbegin(), at(head, head_size));
+  ids->insert(ids->end(), at(ids_, cuts_[first].token), at(ids_, cuts_[last].token));
+  ids->insert(ids->end(), at(tail, tail_from), tail.cend());
+  return true;
 }
 
 bool Meter::Ids(size_t begin, size_t end, std::vector<TokenId>* ids) {
@@ -99,6 +137,7 @@ bool Meter::Ids(size_t begin, size_t end, std::vector<TokenId>* ids) {
                 ids_.begin() + static_cast<std::ptrdiff_t>(last));
     return true;
   }
+  if (Joined(begin, end, ids)) return false;
   *ids = tokenizer_->EncodeIds(Text(begin, end));
   encoded_bytes_ += end - begin;
   return false;

@@ -8,15 +8,17 @@
 //   meter.Count(20, 90);                    // two look-ups
 //   meter.Ids(20, 90, &ids);                // a copy; == tokenizer->EncodeIds([20, 90))
 //
-// Where both ends are safe cuts of the kept encoding, counts and ids are slices of it: exact by the
-// contract of SafeCut. Elsewhere Ids() encodes the stretch itself. Count() re-encodes only from a
-// few safe cuts before the end (after the begin): exact for engines whose cuts depend on nearby
-// text only, and never trusted for a chunk: what is emitted comes from Ids().
+// Where both ends are safe cuts of the kept encoding, counts and ids are slices of it; at another
+// end Ids() encodes the text from a few safe cuts before it (to a few after a begin) and joins both
+// at a cut that both know: exact by the contract of SafeCut. Where they agree on none, Ids() encodes
+// the stretch itself. Count() does not ask whether they agree; it is never trusted for a chunk: what
+// is emitted comes from Ids().
 //
 // Thread-compatible: const calls may run concurrently, others need external synchronization.
 #ifndef PENSTOCK_SRC_CHUNKER_METER_H_
 #define PENSTOCK_SRC_CHUNKER_METER_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -53,15 +55,16 @@ class Meter {
   // Whether Count() is a difference of two safe cuts.
   bool IsSlice(size_t begin, size_t end) const;
 
-  // EncodeIds([begin, end)). Returns whether they are a slice.
+  // EncodeIds([begin, end)). Returns whether they are a slice as a whole.
   bool Ids(size_t begin, size_t end, std::vector<TokenId>* ids);
 
   bool use_safe_cuts() const { return use_safe_cuts_; }
   uint64_t encoded_bytes() const { return encoded_bytes_; }
 
  private:
-  // Safe cuts around the edges of an unsafe stretch that are re-encoded.
-  static constexpr size_t kMargin = 4;
+  // Safe cuts after an unsafe begin, and up to an unsafe end, that are re-encoded.
+  static constexpr size_t kHeadMargin = 4;
+  static constexpr size_t kTailMargin = 2;
 
   std::string_view Text(size_t begin, size_t end) const {
     return held_.substr(begin - base_, end - begin);
@@ -73,6 +76,9 @@ class Meter {
     return have_window_ && window_begin_ <= begin && end <= window_end_;
   }
   size_t TailCount(size_t cut_index, size_t end);
+  bool Joined(size_t begin, size_t end, std::vector<TokenId>* ids);
+  // Encodes [begin, end); false unless a safe cut is known at `cut`, of which `token` is the index.
+  bool EncodeAround(size_t begin, size_t end, size_t cut, std::vector<TokenId>* ids, size_t* token);
 
   const Tokenizer* tokenizer_;
   bool use_safe_cuts_;
@@ -83,9 +89,13 @@ class Meter {
   size_t window_end_ = 0;
   std::vector<TokenId> ids_;
   std::vector<SafeCut> cuts_;  // relative to window_begin_, both ends included
-  // The last tail and head that were encoded: packing asks for the same ones again and again.
-  size_t tail_begin_ = 0, tail_end_ = 0, tail_count_ = 0;
-  size_t head_begin_ = 0, head_end_ = 0, head_count_ = 0;
+  // The last tails and the last head that were encoded: packing asks for the same ones again and
+  // again.
+  struct Stretch {
+    size_t begin = 0, end = 0, count = 0;
+  };
+  std::array<Stretch, 256> tails_;  // by the last byte of `end`
+  Stretch head_;
   uint64_t encoded_bytes_ = 0;
 };
 

@@ -231,8 +231,7 @@ bool Session::Next(Chunk* chunk) {
   for (;;) {
     if (!FindLimit(begin, &counts)) return false;
     if (counts[0] > rep_->budget) {
-      const bool fits = meter_.ExactCount(begin, cuts_[0].byte) <= rep_->budget;
-      if (fits) {
+      if (MayFit(counts[0]) && meter_.ExactCount(begin, cuts_[0].byte) <= rep_->budget) {
         counts.assign(1, rep_->budget);
       } else if (begin == core_begin_) {
         return Oversize(chunk);

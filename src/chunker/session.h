@@ -61,6 +61,9 @@ class Session {
   size_t CountUpTo(size_t begin, size_t end);  // may stop above the budget
   // Bytes that hardly fit the budget.
   size_t LongUnit() const { return 8 * rep_->budget + 256; }
+  // Whether a unit counted as over the budget is near enough to it to be counted exactly: only its
+  // ends can be wrong.
+  bool MayFit(size_t count) const { return count <= rep_->budget + rep_->budget / 8 + 16; }
   void CoverFor(size_t begin, size_t index);
   void Cover(size_t begin, size_t index, size_t window_bytes);
   size_t OverlapBegin(size_t index);

@@ -2,8 +2,6 @@
 //
 // Invariants over random documents, options and tokenizers.
 #include <algorithm>
-#include <clocale>
-#include <thread>
 
 #include "tests/chunker/chunk_invariants.h"
 #include "tests/chunker/fake_tokenizers.h"
@@ -106,29 +104,6 @@ TEST_P(EveryFake, AStreamGivesTheSameChunksForAnyFragments) {
           << streamed[i].core.begin << "," << streamed[i].core.end << ")\ntext: " << text;
     }
   }
-}
-
-// I7. A locale with other letters and decimal marks, and other threads, change nothing.
-TEST_P(EveryFake, ThreadsAndTheLocaleDoNotChangeTheChunks) {
-  SeededRandom random(300 + static_cast<uint64_t>(GetParam()));
-  const TokenizerPtr tokenizer = MakeFake(GetParam());
-  PENSTOCK_ASSERT_OK_AND_ASSIGN(const Chunker chunker,
-                                Chunker::Create(tokenizer, RandomOptions(random)));
-  const std::string text = RandomDocument(random, 200) + "I. ISTANBUL 3,5. Ünlü ß. ";
-  const std::vector<Chunk> expected = chunker.Split(text);
-  const std::string before = std::setlocale(LC_ALL, nullptr);
-  for (const char* const name : {"tr_TR.UTF-8", "de_DE.UTF-8", "C.UTF-8", "C"}) {
-    if (std::setlocale(LC_ALL, name) == nullptr) continue;  // not installed here
-    EXPECT_TRUE(chunker.Split(text) == expected) << name;
-  }
-  std::setlocale(LC_ALL, before.c_str());
-  std::vector<std::vector<Chunk>> found(4);
-  std::vector<std::thread> threads;
-  for (std::vector<Chunk>& mine : found) {
-    threads.emplace_back([&chunker, &text, &mine] { mine = chunker.Split(text); });
-  }
-  for (std::thread& thread : threads) thread.join();
-  for (const std::vector<Chunk>& chunks : found) EXPECT_TRUE(chunks == expected);
 }
 
 INSTANTIATE_TEST_SUITE_P(Fakes, EveryFake, testing::ValuesIn(AllFakeKinds()));
