@@ -30,6 +30,9 @@ namespace penstock {
 //
 //   EncodeIds(text.substr(a.byte, b.byte - a.byte)) == ids[a.token, b.token)
 //
+// Whether a place is one depends on what stands before it and on what stands after it, each by
+// itself: if text[a, b) and text[a', b') both have a safe cut at the same byte, so has text[a, b').
+//
 // Chunker, TokenStream and caches live on these.
 struct SafeCut {
   size_t byte = 0;   // of the input
