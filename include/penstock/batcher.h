@@ -65,8 +65,8 @@ template <class Request, class Result>
 class Batcher {
  public:
   // Receives a batch whenever the runtime has a free slot; runs on BatcherOptions::executor. Calls
-  // overlap when max_concurrent_batches > 1. The batch may be kept and completed later, from any
-  // thread.
+  // overlap when max_concurrent_batches > 1, or after ReleaseSlot. The batch may be kept and
+  // completed later, from any thread.
   using RunBatch = absl::AnyInvocable<void(Batch<Request, Result>) const>;
   using Callback = absl::AnyInvocable<void(absl::StatusOr<Result>, const CompletionInfo&) &&>;
   using OnPart = absl::AnyInvocable<void(Result&&)>;

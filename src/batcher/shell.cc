@@ -30,6 +30,9 @@ EngineRequest RequestOf(const BatcherNode& node) {
   return request;
 }
 
+// The shell whose runner call, without a released slot, this thread is in.
+thread_local const BatcherShared* running_for = nullptr;
+
 BatcherNode* NodeOf(uint64_t tag) { return reinterpret_cast<BatcherNode*>(tag); }
 
 }  // namespace
@@ -53,7 +56,8 @@ void BatcherShared::Start() {
   const auto self = shared_from_this();
   threads_.emplace_back([self] { self->Former(); });
   if (!own_runners_) return;
-  for (size_t i = 0; i < options_.max_concurrent_batches; ++i) {
+  // As many again for calls that go on after they released their slot.
+  for (size_t i = 0; i < 2 * options_.max_concurrent_batches; ++i) {
     threads_.emplace_back([self] { self->Runner(); });
   }
 }
@@ -201,11 +205,13 @@ void BatcherShared::HandOut(UntypedBatch batch) {
         });
     return;
   }
+  bool ready = false;
   {
     MutexLock lock(run_mu_);
     run_queue_.push_back(std::move(batch));
+    ready = running_calls_ < options_.max_concurrent_batches;
   }
-  run_cv_.NotifyOne();
+  if (ready) run_cv_.NotifyOne();  // otherwise the next call that ends takes it, on its thread
 }
 
 void BatcherShared::RunOne(UntypedBatch batch) noexcept {
@@ -293,14 +299,32 @@ void BatcherShared::Runner() {
     UntypedBatch batch;
     {
       MutexLock lock(run_mu_);
-      while (run_queue_.empty() && !run_stop_) run_cv_.Wait(run_mu_);
+      if (std::exchange(running_for, nullptr) == this) --running_calls_;  // the last one returned
+      while (!run_stop_ &&
+             (run_queue_.empty() || running_calls_ == options_.max_concurrent_batches)) {
+        run_cv_.Wait(run_mu_);
+      }
       if (run_queue_.empty()) return;
       batch = std::move(run_queue_.front());
       run_queue_.erase(run_queue_.begin());
       if (run_stop_) continue;  // its requests have ended
+      ++running_calls_;
     }
+    running_for = this;
     RunOne(std::move(batch));
   }
+}
+
+void BatcherShared::LeaveRunning() {
+  if (running_for != this) return;
+  running_for = nullptr;
+  bool ready = false;
+  {
+    MutexLock lock(run_mu_);
+    --running_calls_;
+    ready = !run_queue_.empty();
+  }
+  if (ready) run_cv_.NotifyOne();
 }
 
 MonoTime BatcherShared::PollOnce() {

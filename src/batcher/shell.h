@@ -114,6 +114,8 @@ class BatcherShared : public std::enable_shared_from_this<BatcherShared> {
   void StepSoon();
   void Former();
   void Runner();
+  // The runner call on this thread, if there is one, gives up its place among the running ones.
+  void LeaveRunning();
   void RunOne(UntypedBatch batch) noexcept;
   absl::Status CheckSubmit(const SubmitOptions& options) const;
   absl::Status ReserveSlowly(const SubmitOptions& options, void* request, MonoTime now,
@@ -153,6 +155,8 @@ class BatcherShared : public std::enable_shared_from_this<BatcherShared> {
   Mutex run_mu_;
   CondVar run_cv_;
   std::vector<UntypedBatch> run_queue_ ABSL_GUARDED_BY(run_mu_);
+  // Calls of the runner on our threads that have not released their slot.
+  size_t running_calls_ ABSL_GUARDED_BY(run_mu_) = 0;
   bool run_stop_ ABSL_GUARDED_BY(run_mu_) = false;
   std::vector<std::thread> threads_;
 };

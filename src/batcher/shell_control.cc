@@ -235,6 +235,7 @@ bool BatcherShared::Wanted(const BatchRep* rep, size_t i) {
 }
 
 void BatcherShared::ReleaseSlot(BatchRep* rep) {
+  LeaveRunning();  // the next batch runs beside what is left of this call
   const MonoTime now = options_.clock->Now();
   {
     MutexLock lock(mu_);

@@ -126,7 +126,7 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
                  const CompletionInfo& info);
 
   // Ends the work unless it has ended: true if this call did. Cancels what is queued of it.
-  enum class EndedBy { kItself, kShutdown };
+  enum class EndedBy { kItself, kAllParts, kShutdown };
   bool End(const WorkPtr& work, absl::StatusOr<PipelineResult> outcome,
            EndedBy by = EndedBy::kItself);
   void CancelParts(const WorkPtr& work);

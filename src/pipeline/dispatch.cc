@@ -168,21 +168,23 @@ void PipelineCore::PartEnded(const PartPtr& part, absl::StatusOr<PrefillResult> 
   done.service_time = info.service_time();
   done.batch_size = info.batch_size;
   done.release_reason = info.reason;
+  uint64_t ttft = 0, prefill = 0;
   if (result.ok()) {  // otherwise its batch may be taking a lease for it at this moment
     done.cached_tokens = part->cached_tokens;
     const MonoTime first = part->first_token.value_or(info.finished);
     done.time_to_first_token = first - work->submitted;
-    const uint64_t ttft = Micros(done.time_to_first_token);
-    const uint64_t prefill = Micros(first - info.dispatched);
-    const bool reused = done.cached_tokens > 0;
-    MutexLock lock(mu_);
-    stats_.time_to_first_token_us.Record(ttft);
-    (reused ? stats_.time_to_first_token_reused_us : stats_.time_to_first_token_fresh_us)
-        .Record(ttft);
-    (reused ? stats_.prefill_reused_us : stats_.prefill_fresh_us).Record(prefill);
+    ttft = Micros(done.time_to_first_token);
+    prefill = Micros(first - info.dispatched);
   }
   {
     MutexLock lock(mu_);
+    if (result.ok()) {
+      const bool reused = done.cached_tokens > 0;
+      stats_.time_to_first_token_us.Record(ttft);
+      (reused ? stats_.time_to_first_token_reused_us : stats_.time_to_first_token_fresh_us)
+          .Record(ttft);
+      (reused ? stats_.prefill_reused_us : stats_.prefill_fresh_us).Record(prefill);
+    }
     if (part->in_runner) {
       StageStats& run = Stage(stats_, PipelineStage::kRun);
       ++run.left;
@@ -208,7 +210,7 @@ void PipelineCore::PartEnded(const PartPtr& part, absl::StatusOr<PrefillResult> 
     if (--work->parts_left > 0) return;
     all = std::move(work->result);
   }
-  End(work, std::move(all));
+  End(work, std::move(all), EndedBy::kAllParts);
 }
 
 }  // namespace penstock::internal

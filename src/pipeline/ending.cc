@@ -63,7 +63,7 @@ bool PipelineCore::End(const WorkPtr& work, absl::StatusOr<PipelineResult> outco
     ++callbacks_out_;
     ++Stage(stats_, PipelineStage::kEmit).entered;
   }
-  CancelParts(work);
+  if (by != EndedBy::kAllParts) CancelParts(work);  // otherwise none is left
   if (!run_now) {
     MutexLock lock(work->mu);
     run_now = work->pieces_out == 0;

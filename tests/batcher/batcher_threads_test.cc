@@ -77,6 +77,62 @@ TEST(BatcherThreadsTest, EveryRequestOfManyProducersGetsItsOwnResult) {
   EXPECT_TRUE(stats.conserved());
 }
 
+TEST(BatcherThreadsTest, AfterReleaseSlotTheNextBatchRunsBesideTheRestOfTheCall) {
+  BatcherOptions options;
+  options.max_batch_requests = 1;
+  Countdown second_ran(1), both_ended(2);
+  auto batcher = IntBatcher::Create(options, [&](IntBatch batch) {
+    if (batch.request(0) == 0) {
+      batch.ReleaseSlot();
+      second_ran.Wait();
+    } else {
+      second_ran.Done();
+    }
+    batch.Complete(0, batch.request(0));
+  });
+  ASSERT_OK(batcher);
+  for (uint64_t q = 0; q < 2; ++q) {
+    ASSERT_OK(batcher->Submit(
+        uint64_t{q}, SubmitOptions(),
+        [&](absl::StatusOr<uint64_t>, const CompletionInfo&) { both_ended.Done(); }));
+  }
+  both_ended.Wait();
+  EXPECT_OK(batcher->Drain(absl::InfiniteDuration()));
+}
+
+TEST(BatcherThreadsTest, CallsThatHoldTheirSlotNeverOverlapEvenAfterTheirBatchDied) {
+  const size_t requests = Scaled(5000);
+  BatcherOptions options;
+  options.max_batch_requests = 4;
+  options.max_queue_requests = 100'000'000;
+  Countdown countdown(requests);
+  std::atomic<int> inside{0}, overlaps{0};
+  auto batcher = IntBatcher::Create(options, [&](IntBatch batch) {
+    if (inside.fetch_add(1) != 0) overlaps.fetch_add(1);
+    const bool release = batch.request(0) % 3 == 0;
+    if (release) {
+      inside.fetch_sub(1);
+      batch.ReleaseSlot();
+    }
+    {
+      IntBatch dies = std::move(batch);
+      for (size_t i = 0; i < dies.size(); ++i) dies.Complete(i, dies.request(i));
+    }
+    std::this_thread::yield();
+    if (!release) inside.fetch_sub(1);
+  });
+  ASSERT_OK(batcher);
+  for (uint64_t q = 0; q < requests; ++q) {
+    ASSERT_OK(batcher->Submit(
+        uint64_t{q}, SubmitOptions(),
+        [&](absl::StatusOr<uint64_t>, const CompletionInfo&) { countdown.Done(); }));
+  }
+  countdown.Wait();
+  EXPECT_OK(batcher->Drain(absl::InfiniteDuration()));
+  EXPECT_EQ(overlaps.load(), 0);
+  EXPECT_TRUE(batcher->GetStats().conserved());
+}
+
 // Everything at once: submits that are refused, cancels, timeouts, a runtime that forgets, puts
 // back, completes late and twice, and a shutdown in the middle. Every accepted request ends exactly
 // once.

@@ -95,8 +95,8 @@ class Batch {
   // put_back_delay. False: it had ended already.
   bool PutBack(size_t i) { return untyped_.PutBack(i); }
 
-  // The runtime can take the next batch although results of this one are still to come (continuous
-  // batching: prefill is over, decoding goes on). Otherwise the slot is free when the batch dies.
+  // The runtime can take the next batch although results of this one are still to come: RunBatch
+  // may be called for it at once, beside this call. Otherwise the slot is free when the batch dies.
   void ReleaseSlot() { untyped_.ReleaseSlot(); }
 
  private:

@@ -83,7 +83,7 @@ class PENSTOCK_EXPORT PrefillBatch {
   // has ended meanwhile.
   bool Emit(size_t i, PrefillResult piece);
 
-  // The runtime can take the next batch although results of this one are still to come.
+  // As Batch::ReleaseSlot: the next batch takes its leases and runs beside the rest of this call.
   void ReleaseSlot();
 
   struct Rep;                                       // private
