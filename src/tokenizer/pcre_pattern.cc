@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "base/absl_compat.h"
@@ -49,6 +50,7 @@ class PcrePattern final : public TextPattern {
     pcre2_set_depth_limit(context_.get(), kDepthLimit);
     pcre2_set_heap_limit(context_.get(), kHeapLimitKib);
     looks_ahead_only_ = LooksAheadOnly();
+    if (kinds_.has_value()) FindFirstKinds();
   }
 
   void FindAll(std::string_view text, std::vector<Piece>* matches) const override {
@@ -97,6 +99,11 @@ class PcrePattern final : public TextPattern {
     size_t pos = 0;
     std::optional<size_t> last;  // end of the last match
     while (pos <= text.size()) {
+      // Most pieces of the later stages of a sequence are not of their kind: cheaper than a call.
+      if (!first_kinds_.empty()) {
+        while (pos < text.size() && !first_kinds_[static_cast<uint8_t>(text[pos])]) ++pos;
+        if (pos == text.size()) return;
+      }
       int found =
           pcre2_match(code_.get(), subject, text.size(), pos, partial, data.get(), context_.get());
       if (found == PCRE2_ERROR_JIT_STACKLIMIT) {
@@ -112,6 +119,23 @@ class PcrePattern final : public TextPattern {
       }
       last = pos = range[1];
       matches->push_back({static_cast<uint32_t>(range[0]), static_cast<uint32_t>(pos)});
+    }
+  }
+
+  // What PCRE2 knows of the first byte of any match; nothing if a match may be empty.
+  void FindFirstKinds() {
+    uint32_t unit = 0;
+    const uint8_t* bitmap = nullptr;
+    pcre2_pattern_info(code_.get(), PCRE2_INFO_FIRSTBITMAP, &bitmap);
+    if (bitmap != nullptr) {
+      first_kinds_.resize(256);
+      for (size_t kind = 0; kind < 256; ++kind) {
+        first_kinds_[kind] = (bitmap[kind / 8] >> (kind % 8) & 1) != 0;
+      }
+    } else if (pcre2_pattern_info(code_.get(), PCRE2_INFO_FIRSTCODETYPE, &unit) == 0 && unit == 1) {
+      pcre2_pattern_info(code_.get(), PCRE2_INFO_FIRSTCODEUNIT, &unit);
+      first_kinds_.resize(256);
+      first_kinds_[unit & 255] = true;  // kinds have no case
     }
   }
 
@@ -142,6 +166,7 @@ class PcrePattern final : public TextPattern {
   const std::unique_ptr<pcre2_match_context, FreeMatchContext> context_{
       pcre2_match_context_create(nullptr)};
   bool looks_ahead_only_;
+  std::vector<bool> first_kinds_;  // by kind; empty: not known
 };
 
 }  // namespace
