@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Do two tokenizer files encode alike? If not: the first byte where a text's tokens part, and both
+// Do two tokenizer files encode alike? If not: the first byte where a text's ids part, and where its
+// tokens do (later, or nowhere, if the vocabularies only number alike pieces differently), and both
 // segmentations around it.
 //
 //   06_tokenizer_diff A[,ENCODING] B[,ENCODING] [TEXT-FILE]       (or text from standard input)
@@ -61,13 +62,29 @@ absl::StatusOr<int> Diff(const std::string& a, const std::string& b, const std::
               x.ids.size(), y.ids.size(), i, at, text.size());
   PrintAround("A", x, text, at);
   PrintAround("B", y, text, at);
+  const auto cut =
+      std::mismatch(x.offsets.begin(), x.offsets.end(), y.offsets.begin(), y.offsets.end(),
+                    [](ByteRange l, ByteRange r) { return l.begin == r.begin && l.end == r.end; });
+  const bool more_x = cut.first != x.offsets.end(), more_y = cut.second != y.offsets.end();
+  if (!more_x && !more_y) {
+    std::printf("both cut the text into the same pieces\n");
+    return 1;
+  }
+  size_t cut_at = text.size();
+  if (more_x) cut_at = std::min(cut_at, cut.first->begin);
+  if (more_y) cut_at = std::min(cut_at, cut.second->begin);
+  if (cut_at == at) return 1;
+  std::printf("their pieces part at byte %zu\n", cut_at);
+  PrintAround("A", x, text, cut_at);
+  PrintAround("B", y, text, cut_at);
   return 1;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 3) return std::fprintf(stderr, "usage: %s A B [TEXT-FILE]\n", argv[0]), 2;
+  if (argc < 3)
+    return std::fprintf(stderr, "usage: %s A[,ENCODING] B[,ENCODING] [TEXT-FILE]\n", argv[0]), 2;
   std::ifstream file(argc > 3 ? argv[3] : "", std::ios::binary);
   if (argc > 3 && !file) return std::fprintf(stderr, "%s: cannot be read\n", argv[3]), 2;
   std::istream& in = argc > 3 ? static_cast<std::istream&>(file) : std::cin;
