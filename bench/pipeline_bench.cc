@@ -11,9 +11,9 @@
 //   async  sync 180 ms and 520/s, asynchronous 35 ms and 2100/s, see bench/batch_published.cc: a
 //     stub of 1.65 + 0.27 n ms that spins, so many requests in flight, tokenizing and K/V included.
 //     Its slot is free when the batch dies (as if the host did nothing), or released by the runner
-//     when the stub is done, or 0.1 ms a row before (the stub queues, as a device's stream does), so
-//     that completions, or completions and the next leases, run beside it. "idle": microseconds a
-//     request for which the stub stood still.
+//     when the stub is done, or 0.1 ms a row before (the stub queues, as a device's stream does),
+//     so that completions, or completions and the next leases, run beside it. "idle": microseconds
+//     a request for which the stub stood still.
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>

@@ -10,9 +10,9 @@
 //
 // Where both ends are safe cuts of the kept encoding, counts and ids are slices of it; at another
 // end Ids() encodes the text from a few safe cuts before it (to a few after a begin) and joins both
-// at a cut that both know: exact by the contract of SafeCut. Where they agree on none, Ids() encodes
-// the stretch itself. Count() does not ask whether they agree; it is never trusted for a chunk: what
-// is emitted comes from Ids().
+// at a cut that both know: exact by the contract of SafeCut. Where they agree on none, Ids()
+// encodes the stretch itself. Count() does not ask whether they agree; it is never trusted for a
+// chunk: what is emitted comes from Ids().
 //
 // Thread-compatible: const calls may run concurrently, others need external synchronization.
 #ifndef PENSTOCK_SRC_CHUNKER_METER_H_

@@ -13,8 +13,8 @@
 // Match walks down a prompt whose names are known: it prefetches table lines 16 and nodes 8 blocks
 // ahead, which is what makes a flat table faster than a pointer tree. Linear probing, load <= 3/4,
 // backward-shift deletion; an entry's home follows from the half of the name that it keeps, so that
-// growing and deleting touch no node. When a probe run gets absurdly long the table is rebuilt under
-// new random key material (Rekey), at most once per doubling.
+// growing and deleting touch no node. When a probe run gets absurdly long the table is rebuilt
+// under new random key material (Rekey), at most once per doubling.
 // Complexity: Match O(tokens); Insert and Remove O(1) expected. Memory a block: 48 bytes of node,
 // its tokens, 8 bytes a group, 11 to 21 bytes of table.
 // Thread-compatible: const calls may run concurrently, others need external synchronization. `refs`

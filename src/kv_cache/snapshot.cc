@@ -5,7 +5,8 @@
 //   snapshot := "PSKV2\n" u32 block_tokens u32 groups u32 scopes scope* u32 blocks block* sha256
 //   scope    := 4 × (u32 length, bytes)      model, adapter, tenant, approximation
 //   block    := u32 scope, u32 parent (position in this list, ~0: none), u8 tier,
-//               block_tokens × i32, u32 keys, keys × (i64 start, u64 length, 32 bytes), groups × u64 block id
+//               block_tokens × i32, u32 keys, keys × (i64 start, u64 length, 32 bytes),
+//               groups × u64 block id
 //   sha256   := of all bytes before it
 // Integers are little-endian. Parents come before children.
 #include <algorithm>

@@ -151,8 +151,9 @@ struct PostProcessor {
   // its offsets, once for each element; true is add_prefix_space: a leading space at offset 0 was
   // added and is not trimmed.
   std::vector<bool> trims;
-  // How tokens in windows that truncation cut off get their type ids: true, the number of their text
-  // (TemplateProcessing); false, that of the template. Without special tokens always the former.
+  // How tokens in windows that truncation cut off get their type ids: true, the number of their
+  // text (TemplateProcessing); false, that of the template. Without special tokens always the
+  // former.
   bool overflow_by_text = false;
 };
 

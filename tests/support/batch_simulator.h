@@ -5,7 +5,7 @@
 //
 //   SimOptions options;
 //   options.policy.max_batch_requests = 64;
-//   options.curve = {0.008, 0.0003};  // seconds: fixed, per row[, per token, per squared row, rows a step]
+//   options.curve = {0.008, 0.0003};  // s: fixed, a row[, a token, a squared row, rows a step]
 //   options.slo = 0.2;
 //   SimResult r = Simulate(options, PoissonArrivals(2 * Capacity(options), 20, seed));
 //   r.in_time / 20 / Capacity(options)                           // goodput

@@ -64,9 +64,9 @@ struct BatchPolicy {
   absl::Duration max_delay = absl::Milliseconds(50);  // kFullOrTimeout only
   size_t max_concurrent_batches = 1;                  // slots of the runtime
 
-  // No batch is larger than the size that serves most requests a second, once the learned times show
-  // (beyond their noise) that larger ones serve fewer, as on a runtime with a quadratic part. Not in
-  // kFullOrTimeout. It takes some 30 batches to learn.
+  // No batch is larger than the size that serves most requests a second, once the learned times
+  // show (beyond their noise) that larger ones serve fewer, as on a runtime with a quadratic part.
+  // Not in kFullOrTimeout. It takes some 30 batches to learn.
   bool cap_at_best_rate = true;
 
   CostShape cost_shape = CostShape::kSum;

@@ -87,8 +87,8 @@ struct EncodeOptions {
 struct DecodeOptions {
   bool skip_special_tokens = false;  // leave out ids whose added token is special
   // Bytes that are no UTF-8 (half a character at the end of a stream, arbitrary ids) are returned
-  // as they are; true puts U+FFFD for each maximal subpart, or for each byte of a run of byte-fallback
-  // tokens of a tokenizer.json, as the reference implementations do.
+  // as they are; true puts U+FFFD for each maximal subpart, or for each byte of a run of
+  // byte-fallback tokens of a tokenizer.json, as the reference implementations do.
   bool replace_invalid_utf8 = false;
   // The file's clean-up of spaces before punctuation: none = as the file says.
   std::optional<bool> clean_up_spaces;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // tokenizer_config.json, which stands beside tokenizer.json: the names of the special tokens, the
-// clean-up of decoded text, and, for the classes of transformers 4 that rebuild the template from it
-// (Llama, CodeLlama, Gemma, Cohere, GPTNeoX), whether BOS and EOS are added. `legacy` changes
+// clean-up of decoded text, and, for the classes of transformers 4 that rebuild the template from
+// it (Llama, CodeLlama, Gemma, Cohere, GPTNeoX), whether BOS and EOS are added. `legacy` changes
 // nothing there once a tokenizer.json exists, nor does it here.
 #ifndef PENSTOCK_SRC_TOKENIZER_HUGGINGFACE_TOKENIZER_CONFIG_H_
 #define PENSTOCK_SRC_TOKENIZER_HUGGINGFACE_TOKENIZER_CONFIG_H_
