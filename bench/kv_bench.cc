@@ -9,6 +9,7 @@
 // stat.
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <random>
 #include <vector>
@@ -111,8 +112,9 @@ void BM_Insert(benchmark::State& state) {
 }
 BENCHMARK(BM_Insert)->Unit(benchmark::kMillisecond);
 
-KVCache Filled(NullStore* store, bool lru, size_t blocks) {
+KVCache Filled(NullStore* store, bool lru, size_t blocks, bool bounded = false) {
   KVCacheOptions options;
+  if (bounded) options.capacity_blocks = blocks + kPromptBlocks;  // a lease needs room of its own
   if (lru) options.policy = [] { return NewLruPolicy(); };
   KVCache cache = *KVCache::Create(store, options);
   for (size_t i = 0; i < blocks / kPromptBlocks; ++i) {
@@ -157,16 +159,59 @@ void BM_AcquireReleaseHit(benchmark::State& state) {
     cache = new KVCache(Filled(store, true, kPrompts * kPromptBlocks));
   }
   size_t i = static_cast<size_t>(state.thread_index()) * 31;
+  std::vector<float> nanoseconds;
+  nanoseconds.reserve(1 << 20);
   for (auto _ : state) {
+    const auto begin = std::chrono::steady_clock::now();
     KVRequest request;
     request.tokens = Prompts()[(i += 977) % kPrompts];
     absl::StatusOr<Lease> lease = cache->Acquire(request);
     if (!lease.ok() || lease->matched_tokens() != kPromptBlocks * kBlock)
       state.SkipWithError("not a hit");
+    lease->Release();
+    const std::chrono::duration<float, std::nano> took = std::chrono::steady_clock::now() - begin;
+    nanoseconds.push_back(took.count());
   }
   state.SetItemsProcessed(state.iterations());
+  std::sort(nanoseconds.begin(), nanoseconds.end());
+  using benchmark::Counter;
+  state.counters["p50_ns"] = Counter(nanoseconds[nanoseconds.size() / 2], Counter::kAvgThreads);
+  state.counters["p99_ns"] =
+      Counter(nanoseconds[nanoseconds.size() / 100 * 99], Counter::kAvgThreads);
 }
 BENCHMARK(BM_AcquireReleaseHit)->Threads(1)->Threads(2)->UseRealTime();
+
+// The same with one request in twenty that nobody has asked before: it evicts, and is committed.
+void BM_NineteenHitsAndAnInsert(benchmark::State& state) {
+  static NullStore* store = nullptr;
+  static KVCache* cache = nullptr;
+  static std::atomic<TokenId> fresh{0};
+  if (state.thread_index() == 0 && cache == nullptr) {
+    store = new NullStore();
+    cache = new KVCache(Filled(store, true, kPrompts * kPromptBlocks, /*bounded=*/true));
+  }
+  size_t i = static_cast<size_t>(state.thread_index()) * 31, hits = 0, n = 0;
+  std::vector<TokenId> strange = Prompts()[static_cast<size_t>(state.thread_index())];
+  for (auto _ : state) {
+    KVRequest request;
+    const bool insert = ++n % 20 == 0;
+    if (insert) strange[0] = 200000 + fresh.fetch_add(1, std::memory_order_relaxed);
+    // Among the newest half of what was there at first, so that LRU keeps it.
+    request.tokens = insert ? strange : Prompts()[kPrompts / 2 + (i += 977) % (kPrompts / 2)];
+    absl::StatusOr<Lease> lease = cache->Acquire(request);
+    if (!lease.ok()) {
+      state.SkipWithError("refused");
+      break;
+    }
+    hits += lease->matched_tokens() == kPromptBlocks * kBlock ? 1 : 0;
+    if (insert && !lease->Commit(strange.size()).ok()) state.SkipWithError("not committed");
+  }
+  state.SetItemsProcessed(state.iterations());
+  state.counters["hit_share"] =
+      benchmark::Counter(static_cast<double>(hits) / static_cast<double>(state.iterations()),
+                         benchmark::Counter::kAvgThreads);
+}
+BENCHMARK(BM_NineteenHitsAndAnInsert)->Threads(1)->Threads(2)->UseRealTime();
 
 void BM_Peek(benchmark::State& state) {
   NullStore store;

@@ -9,6 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "base/check.h"
 #include "base/mutex.h"
+#include "kv_cache/block_file.h"
+#include "penstock/base/status_macros.h"
 
 namespace penstock {
 namespace {
@@ -77,16 +79,38 @@ struct MemoryBlockStore::Rep {
   }
 
   // [layers][2][block_tokens][kv_floats_per_token]
-  void CopyTokens(const BlockCopy& copy) {
+  void CopyTokens(const float* src, size_t tokens, float* dst) const {
     const size_t row = options.kv_floats_per_token, plane = options.block_tokens * row;
-    const float* src = Data(copy.src);
-    float* dst = Data(copy.dst);
     for (size_t i = 0; i < options.layers * 2; ++i) {
-      std::copy_n(src + i * plane, copy.tokens * row, dst + i * plane);
+      std::copy_n(src + i * plane, tokens * row, dst + i * plane);
     }
   }
 
+  bool InFile(BlockId id) const {
+    return file != nullptr && TierOf(id) == static_cast<size_t>(Tier::kDisk);
+  }
+  size_t FileBlock(BlockId id) const {
+    return GroupOf(id) * options.disk_capacity_blocks + IndexOf(id);
+  }
+
+  // To the file go whole blocks; from it come the tokens that are asked for.
+  absl::Status CopyAnywhere(const BlockCopy& copy) {
+    std::unique_ptr<float[]> read;
+    const float* src = nullptr;
+    if (InFile(copy.src)) {
+      read.reset(new float[block_floats()]);
+      PENSTOCK_RETURN_IF_ERROR(file->Read(FileBlock(copy.src), read.get()));
+      src = read.get();
+    } else {
+      src = Data(copy.src);
+    }
+    if (InFile(copy.dst)) return file->Write(FileBlock(copy.dst), src);
+    CopyTokens(src, copy.tokens, Data(copy.dst));
+    return absl::OkStatus();
+  }
+
   const MemoryBlockStoreOptions options;
+  std::unique_ptr<internal::BlockFile> file;  // of the disk tier, if it has one
   internal::Mutex mu;
   std::vector<Pool>
       pools;  // pool.blocks entries are read without the lock: they do not change while allocated
@@ -95,7 +119,13 @@ struct MemoryBlockStore::Rep {
 absl::StatusOr<std::unique_ptr<MemoryBlockStore>> MemoryBlockStore::Create(
     const MemoryBlockStoreOptions& options) {
   if (absl::Status status = options.Validate(); !status.ok()) return status;
-  return std::unique_ptr<MemoryBlockStore>(new MemoryBlockStore(std::make_unique<Rep>(options)));
+  auto rep = std::make_unique<Rep>(options);
+  if (!options.disk_path.empty()) {
+    PENSTOCK_ASSIGN_OR_RETURN(
+        rep->file, internal::BlockFile::Create(options.disk_path, rep->block_floats(),
+                                               options.groups * options.disk_capacity_blocks));
+  }
+  return std::unique_ptr<MemoryBlockStore>(new MemoryBlockStore(std::move(rep)));
 }
 
 MemoryBlockStore::MemoryBlockStore(std::unique_ptr<Rep> rep) : rep_(std::move(rep)) {}
@@ -120,7 +150,9 @@ absl::Status MemoryBlockStore::Allocate(GroupId group, Tier tier, absl::Span<Blo
       pool.free.pop();
     } else {
       index = pool.touched++;
-      pool.blocks[index].reset(new float[rep_->block_floats()]());
+      if (!rep_->InFile(MakeId(tier, group, index))) {
+        pool.blocks[index].reset(new float[rep_->block_floats()]());
+      }
     }
     pool.allocated[index] = true;
     id = MakeId(tier, group, index);
@@ -137,7 +169,7 @@ void MemoryBlockStore::Free(GroupId group, Tier tier, absl::Span<const BlockId> 
     PENSTOCK_CHECK(IndexOf(id) < pool.capacity &&
                    pool.allocated[IndexOf(id)]);  // never freed twice
     pool.allocated[IndexOf(id)] = false;
-    if (rep_->options.poison_freed) {
+    if (rep_->options.poison_freed && !rep_->InFile(id)) {
       std::fill_n(rep_->Data(id), rep_->block_floats(), std::numeric_limits<float>::quiet_NaN());
     }
     pool.free.push(IndexOf(id));
@@ -145,13 +177,12 @@ void MemoryBlockStore::Free(GroupId group, Tier tier, absl::Span<const BlockId> 
 }
 
 absl::Status MemoryBlockStore::Copy(absl::Span<const BlockCopy> copies) {
-  for (const BlockCopy& copy : copies) rep_->CopyTokens(copy);
+  for (const BlockCopy& copy : copies) PENSTOCK_RETURN_IF_ERROR(rep_->CopyAnywhere(copy));
   return absl::OkStatus();
 }
 
 void MemoryBlockStore::Transfer(absl::Span<const BlockCopy> copies, Done done) {
-  for (const BlockCopy& copy : copies) rep_->CopyTokens(copy);
-  std::move(done)(absl::OkStatus());
+  std::move(done)(Copy(copies));
 }
 
 size_t MemoryBlockStore::BytesPerBlock(GroupId, Tier) const {

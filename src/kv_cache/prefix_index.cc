@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -19,7 +20,12 @@ const std::vector<BlockExtra>& NoExtras() {
 }  // namespace
 
 PrefixIndex::PrefixIndex(size_t block_tokens, size_t groups, uint64_t seed, uint64_t hash_mask)
-    : block_tokens_(block_tokens), groups_(groups), hash_mask_(hash_mask) {
+    : block_tokens_(block_tokens),
+      groups_(groups),
+      hash_mask_(hash_mask),
+      node_memory_(kChunk * sizeof(IndexNode)),
+      token_memory_(kChunk * block_tokens * sizeof(TokenId)),
+      slot_memory_(kChunk * groups * sizeof(BlockId)) {
   hashers_.push_back(std::make_unique<const BlockHasher>(seed, hash_mask));
   hasher_.store(hashers_.back().get(), std::memory_order_release);
   table_.resize(64);
@@ -37,11 +43,12 @@ BlockHandle PrefixIndex::NewNode() {
     return h;
   }
   if ((next_ & kMask) == 0) {
-    nodes_.emplace_back(new IndexNode[kChunk]);
-    tokens_.emplace_back(new TokenId[kChunk * block_tokens_]);
-    slots_.emplace_back(new BlockId[kChunk * groups_]);
+    nodes_.push_back(static_cast<IndexNode*>(node_memory_.Next()));
+    tokens_.push_back(static_cast<TokenId*>(token_memory_.Next()));
+    slots_.push_back(static_cast<BlockId*>(slot_memory_.Next()));
   }
   PENSTOCK_CHECK(next_ != kNoBlockHandle);
+  new (&node(next_)) IndexNode();
   return next_++;
 }
 
@@ -72,7 +79,7 @@ void PrefixIndex::RemoveRoot(BlockHandle root) {
 }
 
 bool PrefixIndex::SameTokens(BlockHandle h, const TokenId* tokens) const {
-  const TokenId* mine = tokens_[h >> kShift].get() + (h & kMask) * block_tokens_;
+  const TokenId* mine = tokens_[h >> kShift] + (h & kMask) * block_tokens_;
   if (block_tokens_ != 16) {
     return std::memcmp(mine, tokens, block_tokens_ * sizeof(TokenId)) == 0;
   }
@@ -125,7 +132,7 @@ BlockHandle PrefixIndex::Insert(BlockHandle parent, uint64_t name, const TokenId
     ++p.device_children;
     ++device_blocks_;
   }
-  std::memcpy(tokens_[h >> kShift].get() + (h & kMask) * block_tokens_, tokens,
+  std::memcpy(tokens_[h >> kShift] + (h & kMask) * block_tokens_, tokens,
               block_tokens_ * sizeof(TokenId));
   std::fill_n(slots(h), groups_, kNoBlock);
   if (!extras.empty()) {
@@ -271,7 +278,7 @@ void PrefixIndex::TableRemove(uint64_t name, BlockHandle block) {
 }
 
 void PrefixIndex::Grow() {
-  std::vector<Entry> old = std::move(table_);
+  std::vector<Entry, LargeAllocator<Entry>> old = std::move(table_);
   table_.assign(old.size() * 2, Entry());
   rekeyed_since_growth_ = false;
   for (const Entry& e : old) {

@@ -28,10 +28,12 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <unordered_map>
 #include <vector>
 
 #include "absl/types/span.h"
+#include "kv_cache/large_memory.h"
 #include "kv_cache/prompt.h"
 #include "kv_cache/token_hash.h"
 #include "penstock/base/token.h"
@@ -50,8 +52,11 @@ struct IndexNode {
   static constexpr uint8_t kCheap = 64;  // not worth offloading
   static constexpr uint8_t kUnusable = kMoving | kLost;
 
-  uint64_t name = 0;
+  uint64_t name = 0;  // a match reads these 16 bytes: within one cache line
   uint32_t parent = kNoBlockHandle;
+  Tier tier = Tier::kDevice;
+  uint8_t flags = 0;
+
   uint32_t depth = 0;  // of a block: its position in the prompt. A root has depth 0 too.
   uint32_t first_child = kNoBlockHandle;
   uint32_t next_sibling = kNoBlockHandle;  // newest first; links free nodes too
@@ -59,9 +64,8 @@ struct IndexNode {
   uint32_t device_children = 0;
   std::atomic<uint32_t> refs{0};
   uint32_t scope = 0;
-  Tier tier = Tier::kDevice;
-  uint8_t flags = 0;
 };
+static_assert(sizeof(IndexNode) == 48 && std::is_trivially_destructible<IndexNode>::value, "");
 
 class PrefixIndex {
  public:
@@ -74,13 +78,11 @@ class PrefixIndex {
   IndexNode& node(BlockHandle h) { return nodes_[h >> kShift][h & kMask]; }
   const IndexNode& node(BlockHandle h) const { return nodes_[h >> kShift][h & kMask]; }
   absl::Span<const TokenId> tokens(BlockHandle h) const {
-    return {tokens_[h >> kShift].get() + (h & kMask) * block_tokens_, block_tokens_};
+    return {tokens_[h >> kShift] + (h & kMask) * block_tokens_, block_tokens_};
   }
   // Block ids of a node, one a group.
-  BlockId* slots(BlockHandle h) { return slots_[h >> kShift].get() + (h & kMask) * groups_; }
-  const BlockId* slots(BlockHandle h) const {
-    return slots_[h >> kShift].get() + (h & kMask) * groups_;
-  }
+  BlockId* slots(BlockHandle h) { return slots_[h >> kShift] + (h & kMask) * groups_; }
+  const BlockId* slots(BlockHandle h) const { return slots_[h >> kShift] + (h & kMask) * groups_; }
   const std::vector<BlockExtra>& extras(BlockHandle h) const;
 
   BlockHandle AddRoot(uint64_t name, uint32_t scope);
@@ -165,14 +167,15 @@ class PrefixIndex {
   bool wants_rekey_ = false;
   bool rekeyed_since_growth_ = false;
 
-  std::vector<std::unique_ptr<IndexNode[]>> nodes_;
-  std::vector<std::unique_ptr<TokenId[]>> tokens_;
-  std::vector<std::unique_ptr<BlockId[]>> slots_;
+  ChunkArena node_memory_, token_memory_, slot_memory_;
+  std::vector<IndexNode*> nodes_;
+  std::vector<TokenId*> tokens_;
+  std::vector<BlockId*> slots_;
   uint32_t next_ = 0;
   BlockHandle free_ = kNoBlockHandle;
   std::unordered_map<BlockHandle, std::vector<BlockExtra>> extras_;
 
-  std::vector<Entry> table_;
+  std::vector<Entry, LargeAllocator<Entry>> table_;
   size_t blocks_ = 0, device_blocks_ = 0;
   mutable std::atomic<uint64_t> false_candidates_{0};
 };

@@ -3,9 +3,11 @@
 // The cache with a real model: logits after reuse are those of a run from nothing, bit for bit.
 // That wrong blocks would show is proven beside the runtime (tests/reference_runtime); two controls
 // are repeated here.
+#include <cstdio>
 #include <cstring>
 #include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "examples/reference_runtime/transformer.h"
@@ -150,7 +152,18 @@ TEST_F(KVCacheLogitsTest, AreTheSameAfterAnOffloadAndALoad) {
   options.block_tokens = 8;
   options.second_tier.emplace();
   options.second_tier->capacity_blocks = 64;
-  for (bool corrupt : {false, true}) {
+  const std::string path = ::testing::TempDir() + "penstock_logits_tier";
+  std::remove(path.c_str());
+  for (int run = 0; run < 3; ++run) {  // host memory, with and without the control; a file
+    const bool corrupt = run == 1;
+    if (run == 2) {
+      MemoryBlockStoreOptions file = store_->options();
+      file.disk_capacity_blocks = 64;
+      file.disk_path = path;
+      cache_.reset();  // it uses the old store
+      store_ = *MemoryBlockStore::Create(file);
+      options.second_tier->tier = Tier::kDisk;
+    }
     KVCache cache = *KVCache::Create(store_.get(), options);
     const std::vector<TokenId> ids = Prompt(40);
     {

@@ -1,9 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The second tier, one promise a test: hosts that fail, hosts that are late, and what comes back.
+#include <csignal>
+#include <cstdio>
+#include <fstream>
 #include <numeric>
 #include <optional>
+#include <string>
 #include <vector>
+
+#ifdef __linux__
+#include <sys/resource.h>
+#endif
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -30,12 +38,14 @@ KVRequest Request(const std::vector<TokenId>& ids) {
 }
 
 struct Host {
-  explicit Host(size_t capacity, size_t lower, size_t groups = 1, Tier tier = Tier::kHost) {
+  explicit Host(size_t capacity, size_t lower, size_t groups = 1, Tier tier = Tier::kHost,
+                const std::string& path = "") {
     MemoryBlockStoreOptions store;
     store.block_tokens = kB;
     store.capacity_blocks = capacity;
     store.host_capacity_blocks = store.disk_capacity_blocks = lower;
     store.groups = groups;
+    store.disk_path = path;
     store.poison_freed = true;
     memory = *MemoryBlockStore::Create(store);
     faulty = std::make_unique<FaultyBlockStore>(memory.get());
@@ -106,6 +116,129 @@ TEST(KVCacheTierTest, WhatWasEvictedIsOffloadedAndLoadedBack) {
     host.End();
   }
 }
+
+std::string DiskPath(const char* name) {
+  const std::string path = ::testing::TempDir() + "penstock_tier_" + name;
+  std::remove(path.c_str());
+  return path;
+}
+
+TEST(KVCacheDiskTest, BlocksComeBackFromAFileThatGoesWithTheStore) {
+  const std::string path = DiskPath("back");
+  {
+    Host host(4, 8, 2, Tier::kDisk, path);
+    ASSERT_OK(host.Put(Iota(16)));
+    ASSERT_OK(host.Put(Iota(16, 50)));
+    EXPECT_EQ(host.cache->GetStats().offloads, 4u);
+    EXPECT_TRUE(std::ifstream(path).good());
+    for (TokenId first : {1, 50, 1}) {
+      Lease lease = *host.cache->Acquire(Request(Iota(16, first)));
+      EXPECT_EQ(lease.matched_tokens(), 12u);
+      host.ExpectReadable(lease, Iota(16, first));
+    }
+    host.End();
+  }
+  EXPECT_FALSE(std::ifstream(path).good());
+}
+
+TEST(KVCacheDiskTest, ATruncatedFileIsAMiss) {
+  const std::string path = DiskPath("truncated");
+  Host host(4, 8, 1, Tier::kDisk, path);
+  ASSERT_OK(host.Put(Iota(16)));
+  ASSERT_OK(host.Put(Iota(16, 50)));
+  std::ofstream(path, std::ios::binary | std::ios::trunc) << "x";
+  {
+    Lease lease = *host.cache->Acquire(Request(Iota(16)));
+    EXPECT_EQ(lease.matched_tokens(), 0u);
+  }
+  EXPECT_EQ(host.cache->Peek(Request(Iota(16))).tokens, 0u);  // damaged copies are forgotten
+  ASSERT_OK(host.Put(Iota(16)));                              // and the file serves again
+  ASSERT_OK(host.Put(Iota(16, 90)));
+  Lease lease = *host.cache->Acquire(Request(Iota(16)));
+  EXPECT_EQ(lease.matched_tokens(), 12u);
+  host.ExpectReadable(lease, Iota(16));
+  lease.Release();
+  host.End();
+}
+
+TEST(KVCacheDiskTest, OneFlippedBitAnywhereIsAMissAndNeverAWrongBlock) {
+  const std::string path = DiskPath("flipped");
+  const size_t bytes = kB * 2 * sizeof(float);  // of a block: one key and one value a token
+  for (size_t at = 0; at < 4 * bytes; ++at) {
+    Host host(5, 8, 1, Tier::kDisk, path);
+    ASSERT_OK(host.Put(Iota(16)));
+    ASSERT_OK(host.Put(Iota(20, 50)));
+    {
+      std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+      file.seekg(static_cast<std::streamoff>(at));
+      const int byte = file.get();
+      file.seekp(static_cast<std::streamoff>(at));
+      file.put(static_cast<char>(byte ^ (1 << at % 8)));
+    }
+    Lease lease = *host.cache->Acquire(Request(Iota(17)));
+    EXPECT_LT(lease.matched_tokens(), 16u) << at;
+    host.ExpectReadable(lease, Iota(16));
+    lease.Release();
+    host.End();
+  }
+}
+
+TEST(KVCacheDiskTest, BlocksThatChangedPlacesAreAMiss) {
+  const std::string path = DiskPath("swapped");
+  const size_t bytes = kB * 2 * sizeof(float);
+  Host host(5, 8, 1, Tier::kDisk, path);
+  ASSERT_OK(host.Put(Iota(16)));
+  ASSERT_OK(host.Put(Iota(20, 50)));
+  {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    std::string four(4 * bytes, '\0');
+    file.read(&four[0], static_cast<std::streamsize>(four.size()));
+    file.seekp(0);
+    file << four.substr(bytes, bytes) << four.substr(0, bytes) << four.substr(3 * bytes)
+         << four.substr(2 * bytes, bytes);
+  }
+  Lease lease = *host.cache->Acquire(Request(Iota(17)));
+  EXPECT_EQ(lease.matched_tokens(), 0u);
+  lease.Release();
+  host.End();
+}
+
+TEST(KVCacheDiskTest, AFileThatIsThereIsNotTouchedAndAFolderThatIsNotIsAnError) {
+  const std::string path = DiskPath("there");
+  std::ofstream(path) << "mine";
+  MemoryBlockStoreOptions options;
+  options.disk_capacity_blocks = 4;
+  options.disk_path = path;
+  EXPECT_EQ(MemoryBlockStore::Create(options).status().code(), absl::StatusCode::kAlreadyExists);
+  std::string content;
+  std::ifstream(path) >> content;
+  EXPECT_EQ(content, "mine");
+  std::remove(path.c_str());
+  options.disk_path = path + "/no/such/folder";
+  EXPECT_EQ(MemoryBlockStore::Create(options).status().code(), absl::StatusCode::kUnavailable);
+}
+
+#ifdef __linux__
+TEST(KVCacheDiskTest, AFullDiskIsAnErrorOfTheWrite) {
+  // The process' limit on the size of files stands for it.
+  struct rlimit old;
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &old), 0);
+  const auto previous = std::signal(SIGXFSZ, SIG_IGN);
+  const std::string path = DiskPath("full");
+  Host host(4, 8, 1, Tier::kDisk, path);
+  ASSERT_OK(host.Put(Iota(16)));
+  struct rlimit none = old;
+  none.rlim_cur = kB * 2 * sizeof(float) * 2;  // two blocks
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &none), 0);
+  const absl::Status put = host.Put(Iota(16, 50));
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &old), 0);
+  std::signal(SIGXFSZ, previous);
+  EXPECT_OK(put);
+  EXPECT_EQ(host.cache->GetStats().lost_offloads, 4u);
+  EXPECT_EQ(host.cache->Peek(Request(Iota(16))).tokens, 0u);
+  host.End();
+}
+#endif
 
 TEST(KVCacheTierTest, ABlockStandsInOneTierAtATimeAndEveryMoveIsAnEvent) {
   Host host(2, 8);

@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -39,8 +40,12 @@ struct MemoryBlockStoreOptions {
   size_t capacity_blocks = 1024;   // of every group, device tier
   size_t groups = 1;
   size_t host_capacity_blocks = 0;  // of every group, host tier
-  size_t disk_capacity_blocks = 0;  // of every group, disk tier (in memory here)
-  bool poison_freed = false;        // overwrite freed blocks with NaN, so that a stale read shows
+  size_t disk_capacity_blocks = 0;  // of every group, disk tier
+  // Where the disk tier stands: a file of its own, made by Create (kAlreadyExists: something is
+  // there), removed with the store. A block that comes back truncated or changed is kDataLoss, so a
+  // miss. Empty: the disk tier is in memory too.
+  std::string disk_path;
+  bool poison_freed = false;  // overwrite freed blocks with NaN, so that a stale read shows
 
   absl::Status Validate() const;
 };
@@ -62,7 +67,7 @@ class PENSTOCK_EXPORT MemoryBlockStore final : public BlockStore {
 
   // float [block_tokens, kv_floats_per_token], row-major. Ids differ between groups and tiers, so
   // the id says it all.
-  // REQUIRES: the block is allocated; layer < layers.
+  // REQUIRES: the block is allocated, and not in a file; layer < layers.
   absl::Span<float> Keys(BlockId block, size_t layer);
   absl::Span<float> Values(BlockId block, size_t layer);
 
