@@ -191,7 +191,7 @@ BlockHandle PrefixIndex::Guess(uint64_t name) const {
 
 uint8_t PrefixIndex::Match(BlockHandle root, const PromptBlocks& prompt, size_t limit,
                            std::vector<BlockHandle>* path) const {
-  constexpr size_t kTableAhead = 16, kNodeAhead = 8;
+  constexpr size_t kTableAhead = 24, kNodeAhead = 12;
   const size_t count = std::min(limit, prompt.names.size());
   const uint64_t* names = prompt.names.data();
   for (size_t i = 0; i < std::min(count, kTableAhead); ++i) {

@@ -8,6 +8,11 @@
 #include "base/absl_compat.h"
 
 namespace penstock::internal {
+namespace {
+
+constexpr size_t kTokensAhead = 512;  // the processor's own prefetching ends with every page
+
+}  // namespace
 
 absl::Status ValidatePrompt(absl::Span<const TokenId> tokens,
                             absl::Span<const ExtraKey> extra_keys) {
@@ -18,6 +23,9 @@ absl::Status ValidatePrompt(absl::Span<const TokenId> tokens,
   uint64_t even = 0, odd = 0;
   size_t i = 0;
   for (; i + 4 <= tokens.size(); i += 4) {
+    if (i % 16 == 0 && i + kTokensAhead < tokens.size()) {
+      __builtin_prefetch(tokens.data() + i + kTokensAhead);
+    }
     uint64_t words[2];
     std::memcpy(words, tokens.data() + i, sizeof(words));
     even |= words[0];
@@ -112,6 +120,9 @@ PromptBlocks::PromptBlocks(const BlockHasher* hasher_used, uint64_t parent_name,
   if (blocks <= first_block) return;
   names.resize(blocks - first_block);
   for (size_t i = first_block; i < blocks; ++i) {
+    if (i * block_tokens + kTokensAhead < tokens.size()) {
+      __builtin_prefetch(tokens.data() + i * block_tokens + kTokensAhead);
+    }
     uint64_t digest = hasher->Digest(tokens.data() + i * block_tokens, block_tokens);
     if (!extra_keys.empty()) {
       digest =
