@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Do two tokenizer files encode alike? If not: the first byte where a text's ids part, and where its
-// tokens do (later, or nowhere, if the vocabularies only number alike pieces differently), and both
-// segmentations around it.
+// Do two tokenizer files encode alike? If not: the first byte where a text's ids part, and where
+// its tokens do (later, or nowhere, if the vocabularies only number alike pieces differently), and
+// both segmentations around it.
 //
 //   06_tokenizer_diff A[,ENCODING] B[,ENCODING] [TEXT-FILE]       (or text from standard input)
 //
