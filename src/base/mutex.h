@@ -4,7 +4,7 @@
 // used: the distribution's is not instrumented for TSan.) Waits take durations on the monotonic
 // clock; write while loops around them.
 //
-// Who finds a lock taken tries again for some microseconds before it sleeps: locks here are held
+// Who finds a lock taken tries again for some 30 microseconds before it sleeps: locks here are held
 // for less than a system call takes to put a thread to sleep and to wake it. On one core it sleeps
 // at once.
 #ifndef PENSTOCK_SRC_BASE_MUTEX_H_
@@ -20,7 +20,7 @@
 
 namespace penstock::internal {
 
-inline const int kLockAttempts = std::thread::hardware_concurrency() > 1 ? 200 : 1;
+inline const int kLockAttempts = std::thread::hardware_concurrency() > 1 ? 1000 : 1;
 
 // True: `try_lock` said so within kLockAttempts calls.
 template <typename TryLock>
