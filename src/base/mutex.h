@@ -4,9 +4,9 @@
 // used: the distribution's is not instrumented for TSan.) Waits take durations on the monotonic
 // clock; write while loops around them.
 //
-// Who finds a lock taken tries again for some 30 microseconds before it sleeps: locks here are held
-// for less than a system call takes to put a thread to sleep and to wake it. On one core it sleeps
-// at once.
+// Who finds a lock taken tries again for some 30 microseconds before it sleeps: going to sleep and
+// being woken takes longer than most locks here are held, and the longest of the usual ones (256
+// blocks evicted and committed) is held about that long. On one core it sleeps at once.
 #ifndef PENSTOCK_SRC_BASE_MUTEX_H_
 #define PENSTOCK_SRC_BASE_MUTEX_H_
 

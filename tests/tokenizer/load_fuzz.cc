@@ -24,10 +24,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace penstock;  // NOLINT: a fuzz target is one function
   if (size > (1 << 16)) return 0;
   const std::string_view file(reinterpret_cast<const char*>(data), size);
-  LoadOptions options;
-  options.format = FileFormat::PENSTOCK_FUZZ_FORMAT;
-  options.encoding = "cl100k_base";
-  options.limits.max_vocabulary = 101000;
+  static const LoadOptions options = [] {
+    LoadOptions o;
+    o.format = FileFormat::PENSTOCK_FUZZ_FORMAT;
+    o.encoding = "cl100k_base";
+    o.limits.max_vocabulary = 101000;
+    return o;
+  }();
   const absl::StatusOr<TokenizerPtr> t = ParseTokenizer(file, "the.file", options);
   if (!t.ok()) {
     if (t.status().message().find("the.file") == absl::string_view::npos) Fail("names no file");
