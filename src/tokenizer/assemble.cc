@@ -92,36 +92,62 @@ absl::StatusOr<Keep> HowMuchToKeep(size_t first, const size_t* second, size_t ad
                                                  ", more than the text that may give way has"));
 }
 
+// What stands around the texts, and how many tokens of it truncation leaves room for.
+struct Layout {
+  const std::vector<TemplatePart>* parts;
+  size_t room;
+};
+
+absl::StatusOr<Layout> LayoutOf(const PostProcessor& post, bool pair,
+                                const EncodeOptions& options) {
+  const std::optional<PostProcessor::Chain>& chain = pair ? post.pair_chain : post.single_chain;
+  if (!chain.has_value()) {
+    const std::vector<TemplatePart>& parts = pair ? post.pair : post.single;
+    return Layout{&parts, options.add_special_tokens ? TemplateTokens(parts) : 0};
+  }
+  const auto& parts = options.add_special_tokens ? chain->with_special : chain->without_special;
+  if (!parts.has_value()) {
+    return absl::UnimplementedError(
+        absl::StrCat("post-processor: a template after another that makes more than two parts of ",
+                     pair ? "a pair" : "a text", ", expected one or two"));
+  }
+  return Layout{&*parts, options.add_special_tokens ? chain->room : 0};
+}
+
 class Assembler {
  public:
-  Assembler(const PostProcessor& post, const TokenRun& first, const TokenRun* second,
+  Assembler(const std::vector<TemplatePart>& parts, const TokenRun& first, const TokenRun* second,
             const EncodeOptions& options)
-      : parts_(second == nullptr ? post.single : post.pair),
-        overflow_by_text_(post.overflow_by_text || !options.add_special_tokens),
-        first_(first),
-        second_(second),
-        options_(options) {}
+      : parts_(parts), first_(first), second_(second), options_(options) {}
 
   // `overflow`: the window is not the one that was kept. The type ids of the template are for the
   // kept windows; the reference leaves others with the number of their text.
   void Run(Window first, bool first_overflow, Window second, bool second_overflow,
            Encoding* out) const {
+    using Kind = TemplatePart::Kind;
     for (const TemplatePart& part : parts_) {
-      if (part.kind == TemplatePart::Kind::kSpecial) {
-        if (options_.add_special_tokens) {
-          Append(part.ids.data(), nullptr, part.ids.size(), part.type_id, 1, out);
-        }
+      if (part.kind == Kind::kSpecial) {
+        if (!options_.add_special_tokens) continue;
+        const bool cut = (part.around == Kind::kFirst && first_overflow) ||
+                         (part.around == Kind::kSecond && second_overflow);
+        Append(part.ids.data(), nullptr, part.ids.size(), cut ? part.cut_type_id : part.type_id,
+               part.masked ? 1 : 0, out);
         continue;
       }
-      const bool is_first = part.kind == TemplatePart::Kind::kFirst;
+      const bool is_first = part.kind == Kind::kFirst;
       const TokenRun* run = is_first ? &first_ : second_;
       if (run == nullptr) continue;
       const Window w = is_first ? first : second;
-      const bool by_text = overflow_by_text_ && (is_first ? first_overflow : second_overflow);
+      int32_t type_id = part.type_id;
+      if (is_first ? first_overflow : second_overflow) {
+        const bool by_text =
+            part.cut_type_id == TemplatePart::kByText || !options_.add_special_tokens;
+        type_id = by_text ? (is_first ? 0 : 1) : part.cut_type_id;
+      }
       const size_t begin = out->ids.size();
       Append(run->ids.data() + w.begin,
              run->offsets.empty() ? nullptr : run->offsets.data() + w.begin, w.end - w.begin,
-             by_text ? (is_first ? 0 : 1) : part.type_id, 0, out);
+             type_id, 0, out);
       if (!run->offsets_if_first.empty() && w.begin < w.end) {
         out->offsets[begin] = run->offsets_if_first[w.begin];
       }
@@ -146,7 +172,6 @@ class Assembler {
   }
 
   const std::vector<TemplatePart>& parts_;
-  const bool overflow_by_text_;
   const TokenRun& first_;
   const TokenRun* second_;
   const EncodeOptions& options_;
@@ -162,13 +187,15 @@ bool SecondLeads(const std::vector<TemplatePart>& parts) {
 // Nothing around or cut off: the run is the encoding.
 bool IsPlain(const std::vector<TemplatePart>& parts, const EncodeOptions& options) {
   if (options.truncation.has_value()) return false;
+  size_t texts = 0;
   for (const TemplatePart& part : parts) {
     if (part.kind == TemplatePart::Kind::kSpecial ? options.add_special_tokens
                                                   : part.kind != TemplatePart::Kind::kFirst) {
       return false;
     }
+    texts += part.kind == TemplatePart::Kind::kFirst ? 1 : 0;
   }
-  return true;
+  return texts == 1;
 }
 
 void AssemblePlain(const std::vector<TemplatePart>& parts, TokenRun* first,
@@ -196,7 +223,8 @@ size_t TemplateTokens(const std::vector<TemplatePart>& parts) {
 
 absl::Status Assemble(const PostProcessor& post, TokenRun* first, TokenRun* second,
                       const EncodeOptions& options, Encoding* encoding) {
-  const std::vector<TemplatePart>& parts = second == nullptr ? post.single : post.pair;
+  PENSTOCK_ASSIGN_OR_RETURN(const Layout layout, LayoutOf(post, second != nullptr, options));
+  const std::vector<TemplatePart>& parts = *layout.parts;
   if (second == nullptr && IsPlain(parts, options)) {
     AssemblePlain(parts, first, options, encoding);
     return absl::OkStatus();
@@ -205,14 +233,13 @@ absl::Status Assemble(const PostProcessor& post, TokenRun* first, TokenRun* seco
   const size_t second_size = second == nullptr ? 0 : second->ids.size();
   std::vector<Window> windows[2] = {{{0, first_size}}, {{0, second_size}}};
   if (options.truncation.has_value()) {
-    const size_t added = options.add_special_tokens ? TemplateTokens(parts) : 0;
     PENSTOCK_ASSIGN_OR_RETURN(const Keep keep,
                               HowMuchToKeep(first_size, second == nullptr ? nullptr : &second_size,
-                                            added, *options.truncation));
+                                            layout.room, *options.truncation));
     PENSTOCK_ASSIGN_OR_RETURN(windows[0], Windows(first_size, keep.first, *options.truncation));
     PENSTOCK_ASSIGN_OR_RETURN(windows[1], Windows(second_size, keep.second, *options.truncation));
   }
-  const Assembler assembler(post, *first, second, options);
+  const Assembler assembler(parts, *first, second, options);
   assembler.Run(windows[0][0], false, windows[1][0], false, encoding);
   // Every overflowing window of the text that comes first in the template with every window of the
   // other, then the kept one of the former with the other windows of the latter.

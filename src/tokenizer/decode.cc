@@ -134,8 +134,9 @@ std::string DecodeTokens(const EngineParts& parts, absl::Span<const TokenId> ids
   return text;
 }
 
-void TrimOffsets(const EngineParts& parts, std::string_view text, bool truncated, TokenRun* run) {
-  const std::vector<bool>& trims = parts.post_processor.trims;
+void TrimOffsets(const EngineParts& parts, std::string_view text, bool second,
+                 const EncodeOptions& options, TokenRun* run) {
+  const bool truncated = options.truncation.has_value();
   if (truncated) run->offsets_if_first = run->offsets;
   size_t matched = 0;
   for (size_t i = 0; i < run->ids.size(); ++i) {
@@ -147,13 +148,16 @@ void TrimOffsets(const EngineParts& parts, std::string_view text, bool truncated
     }
     const Spaces spaces = CountSpaces(token, !added && parts.byte_level_vocabulary);
     if (spaces.leading + spaces.trailing == 0) continue;
-    for (const bool keeps : trims) {
+    for (const PostProcessor::Trim& trim : parts.post_processor.trims) {
       // The space that add_prefix_space put there stands for no byte of the text.
       Spaces first = spaces;
-      if (keeps && spaces.leading == 1) first.leading = 0;
-      ByteRange& offsets = run->offsets[i];
-      offsets = Trim(text, i == 0 || offsets.begin == 0 ? first : spaces, offsets);
-      if (truncated) run->offsets_if_first[i] = Trim(text, first, run->offsets_if_first[i]);
+      if (trim.add_prefix_space && spaces.leading == 1) first.leading = 0;
+      const bool leads = !options.add_special_tokens || !trim.behind_special[second ? 1 : 0];
+      const auto apply = [&](bool is_first, ByteRange* offsets) {
+        *offsets = Trim(text, is_first || offsets->begin == 0 ? first : spaces, *offsets);
+      };
+      apply(leads && i == 0, &run->offsets[i]);
+      if (truncated) apply(leads, &run->offsets_if_first[i]);
     }
   }
 }

@@ -26,8 +26,9 @@ void CleanUpSpaces(std::string* text, bool do_not);
 void ReplaceAll(std::string_view from, std::string_view to, std::string* text);
 
 // Leaves leading and trailing white space of tokens out of their offsets
-// (PostProcessor::trims). `truncated`: other tokens than the first may become first.
-void TrimOffsets(const EngineParts& parts, std::string_view text, bool truncated, TokenRun* run);
+// (PostProcessor::trims). `second`: `text` is the second of a pair.
+void TrimOffsets(const EngineParts& parts, std::string_view text, bool second,
+                 const EncodeOptions& options, TokenRun* run);
 
 }  // namespace penstock::internal
 

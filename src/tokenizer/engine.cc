@@ -340,7 +340,7 @@ absl::Status EngineTokenizer::DoEncode(absl::Span<const Segment> first,
     const Provenance provenance(texts[i]);
     TextEncoder(*this, provenance, inner, &runs[i]).Run();
     if (options.offsets && !parts_.post_processor.trims.empty()) {
-      TrimOffsets(parts_, provenance.text(), options.truncation.has_value(), &runs[i]);
+      TrimOffsets(parts_, provenance.text(), i == 1, options, &runs[i]);
     }
   }
   return Assemble(parts_.post_processor, &runs[0], second == nullptr ? nullptr : &runs[1], options,
@@ -403,6 +403,10 @@ absl::StatusOr<TokenizerPtr> NewEngineTokenizer(EngineParts parts) {
   }
   PENSTOCK_RETURN_IF_ERROR(CheckTemplate(parts.post_processor.single, parts.vocabulary));
   PENSTOCK_RETURN_IF_ERROR(CheckTemplate(parts.post_processor.pair, parts.vocabulary));
+  for (const auto* chain : {&parts.post_processor.single_chain, &parts.post_processor.pair_chain}) {
+    if (!chain->has_value() || !(*chain)->with_special.has_value()) continue;
+    PENSTOCK_RETURN_IF_ERROR(CheckTemplate(*(*chain)->with_special, parts.vocabulary));
+  }
   return TokenizerPtr(std::make_shared<EngineTokenizer>(std::move(parts)));
 }
 

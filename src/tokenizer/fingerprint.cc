@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tokenizer/fingerprint.h"
 
+#include <optional>
+#include <string>
+
 #include "base/sha256.h"
 
 namespace penstock::internal {
@@ -13,6 +16,16 @@ void DescribeTemplate(const std::vector<TemplatePart>& parts, std::string* out) 
     DescribeNumber(part.type_id, out);
     DescribeNumber(static_cast<int64_t>(part.ids.size()), out);
     for (const TokenId id : part.ids) DescribeNumber(id, out);
+  }
+}
+
+void DescribeChain(const std::optional<PostProcessor::Chain>& chain, std::string* out) {
+  if (!chain.has_value()) return;
+  out->append("chain:");
+  DescribeNumber(static_cast<int64_t>(chain->room), out);
+  for (const auto& parts : {chain->with_special, chain->without_special}) {
+    if (parts.has_value()) DescribeTemplate(*parts, out);
+    out->push_back(';');
   }
 }
 
@@ -57,6 +70,8 @@ std::string_view LazyFingerprint::Get(const EngineParts& parts) const {
     text.append("post_processor:");
     DescribeTemplate(parts.post_processor.single, &text);
     DescribeTemplate(parts.post_processor.pair, &text);
+    DescribeChain(parts.post_processor.single_chain, &text);
+    DescribeChain(parts.post_processor.pair_chain, &text);
     text.append("invalid_utf8:");
     DescribeNumber(static_cast<int64_t>(parts.invalid_utf8), &text);
     text.append("added_tokens:");

@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -138,9 +139,18 @@ class Model {
 // The template around the ids. kFirst and kSecond stand for the texts. Default: the texts alone.
 struct TemplatePart {
   enum class Kind : uint8_t { kFirst, kSecond, kSpecial };
+  static constexpr int32_t kByText = -1;
+
   Kind kind = Kind::kFirst;
   int32_t type_id = 0;
-  std::vector<TokenId> ids;  // kSpecial
+  std::vector<TokenId> ids = {};  // kSpecial
+  // The type id in windows that truncation cut off; kByText: the number of the text. Without
+  // special tokens always the latter.
+  int32_t cut_type_id = kByText;
+  // kSpecial: the text that it was put around, whose windows say which type id it has; kSpecial:
+  // none, it has one.
+  Kind around = Kind::kSpecial;
+  bool masked = true;  // kSpecial: special in the mask
 };
 
 struct PostProcessor {
@@ -148,13 +158,22 @@ struct PostProcessor {
   std::vector<TemplatePart> pair = {{TemplatePart::Kind::kFirst, 0, {}},
                                     {TemplatePart::Kind::kSecond, 1, {}}};
   // Hugging Face's ByteLevel and Roberta: leave leading and trailing white space of a token out of
-  // its offsets, once for each element; true is add_prefix_space: a leading space at offset 0 was
-  // added and is not trimmed.
-  std::vector<bool> trims;
-  // How tokens in windows that truncation cut off get their type ids: true, the number of their
-  // text (TemplateProcessing); false, that of the template. Without special tokens always the
-  // former.
-  bool overflow_by_text = false;
+  // its offsets, once for each element.
+  struct Trim {
+    // A leading space at offset 0, or of the first token, was added and is not trimmed.
+    bool add_prefix_space;
+    // A special token of an earlier processor is first in the first and second text.
+    bool behind_special[2];
+  };
+  std::vector<Trim> trims;
+  // Several templates, one after the other. What they make of a text without special tokens is not
+  // what they make of it with them, less those; truncation leaves room for the tokens that each of
+  // them says it adds; and a template has no answer to what another has made more than two of.
+  struct Chain {
+    std::optional<std::vector<TemplatePart>> with_special, without_special;
+    size_t room = 0;
+  };
+  std::optional<Chain> single_chain, pair_chain;  // instead of single and pair
 };
 
 class Decoder {
@@ -166,6 +185,7 @@ class Decoder {
   // The same for DecodeOptions::replace_invalid_utf8, where a stage has its own way to do so. What
   // it leaves is replaced in the finished text.
   virtual void DecodeReplacing(std::vector<std::string>* tokens) const { Decode(tokens); }
+  virtual void Describe(std::string* out) const = 0;
 };
 
 }  // namespace penstock::internal

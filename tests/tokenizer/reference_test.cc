@@ -240,5 +240,58 @@ TEST(TokenizerConfigTest, BosAndEosAreAddedAsTheClassDoes) {
   EXPECT_THAT(ids(R"("tokenizer_class": "LlamaTokenizer", "legacy": false)"), ElementsAre(8, 1));
 }
 
+// Two of these, one after the other. Specials: _ 5, space 6 around by Bert, x 4 by the template.
+const char kBertOfTwo[] = R"({"type": "BertProcessing", "cls": ["_", 5], "sep": [" ", 6]})";
+const char kTemplateOfTwo[] = R"({"type": "TemplateProcessing",
+    "single": [{"SpecialToken": {"id": "s", "type_id": 2}}, {"Sequence": {"id": "A", "type_id": 1}}],
+    "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "s", "type_id": 0}},
+             {"Sequence": {"id": "B", "type_id": 3}}],
+    "special_tokens": {"s": {"id": "s", "ids": [4], "tokens": ["x"]}}})";
+
+TokenizerPtr LoadChain(const std::string& first, const std::string& second) {
+  return Load(R"("post_processor": {"type": "Sequence", "processors": [)" + first + "," + second +
+              "]}");
+}
+
+TEST(ReferenceTest, ATemplateWrapsWhatAnotherHasWrapped) {
+  const TokenizerPtr t = LoadChain(kBertOfTwo, kTemplateOfTwo);
+  EXPECT_THAT(Encode(t, "abc").ids, ElementsAre(4, 5, 1, 2, 3, 6));
+  EXPECT_THAT(Encode(t, "abc").type_ids, ElementsAre(2, 1, 1, 1, 1, 1));
+  const Encoding cut = Encode(t, "abcabcabc", 9);
+  EXPECT_THAT(cut.ids, ElementsAre(4, 5, 1, 2, 3, 1, 2, 3, 6));
+  ASSERT_THAT(cut.overflowing, SizeIs(1));
+  EXPECT_THAT(cut.overflowing[0].ids, ElementsAre(4, 5, 1, 2, 3, 6));
+  EXPECT_THAT(cut.overflowing[0].type_ids, ElementsAre(2, 0, 0, 0, 0, 0));
+  const Encoding pair = EncodePair(t, "ab", "ccccccc", 9);
+  EXPECT_THAT(pair.ids, ElementsAre(5, 1, 2, 6, 4, 3, 3, 3, 6));
+  EXPECT_THAT(pair.type_ids, ElementsAre(0, 0, 0, 0, 0, 3, 3, 3, 3));
+  ASSERT_THAT(pair.overflowing, SizeIs(2));
+  EXPECT_THAT(pair.overflowing[1].ids, ElementsAre(5, 1, 2, 6, 4, 3, 6));
+  EXPECT_THAT(pair.overflowing[1].type_ids, ElementsAre(0, 0, 0, 0, 0, 1, 1));
+}
+
+TEST(ReferenceTest, OnlyTheOutermostOfTwoTemplatesIsInTheMask) {
+  const TokenizerPtr t = LoadChain(kTemplateOfTwo, kBertOfTwo);
+  EncodeOptions options;
+  options.add_special_tokens = options.type_ids = options.special_tokens_mask = true;
+  const absl::StatusOr<Encoding> e = t->Encode({Trusted("abc")}, options);
+  ASSERT_OK(e);
+  EXPECT_THAT(e->ids, ElementsAre(5, 4, 6, 1, 2, 3, 6));
+  EXPECT_THAT(e->type_ids, ElementsAre(0, 2, 0, 1, 1, 1, 1));
+  EXPECT_THAT(e->special_tokens_mask, ElementsAre(1, 0, 1, 0, 0, 0, 1));
+}
+
+TEST(ReferenceTest, ASecondTemplateTakesTheTwoPartsOfTheFirstForAPair) {
+  const TokenizerPtr t = LoadChain(kTemplateOfTwo, kTemplateOfTwo);
+  EXPECT_THAT(Encode(t, "abc").ids, ElementsAre(4, 4, 1, 2, 3));
+  EXPECT_THAT(Encode(t, "abc").type_ids, ElementsAre(0, 0, 3, 3, 3));
+  EXPECT_THAT(Encode(t, "abcabcabc", 9).overflowing[0].ids, ElementsAre(4, 4, 2, 3));
+  EXPECT_THAT(EncodePair(t, "ab", "c", 9, false).type_ids, ElementsAre(0, 0, 3));
+  EncodeOptions options;
+  options.add_special_tokens = true;  // three parts: the reference panics
+  EXPECT_EQ(t->EncodePair({Trusted("ab")}, {Trusted("c")}, options).status().code(),
+            absl::StatusCode::kUnimplemented);
+}
+
 }  // namespace
 }  // namespace penstock

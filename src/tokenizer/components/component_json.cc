@@ -100,12 +100,17 @@ std::string WordPieceModelJson(const std::vector<std::string>& tokens, std::stri
 
 std::string BpeModelJson(const std::string& vocabulary,
                          const std::vector<std::pair<std::string_view, std::string_view>>& merges,
-                         bool ignore_merges) {
-  std::string out =
-      "{\"type\": \"BPE\", \"dropout\": null, \"unk_token\": null, "
-      "\"continuing_subword_prefix\": null, \"end_of_word_suffix\": null, \"fuse_unk\": false, "
-      "\"byte_fallback\": false, \"ignore_merges\": ";
-  out.append(Bool(ignore_merges)).append(", \"vocab\": ").append(vocabulary);
+                         const BpeOptions& options) {
+  std::string out = "{\"type\": \"BPE\", \"dropout\": null, \"unk_token\": ";
+  if (options.unknown.has_value()) {
+    AppendJsonString(*options.unknown, &out);
+  } else {
+    out.append("null");
+  }
+  out.append(", \"continuing_subword_prefix\": null, \"end_of_word_suffix\": null, \"fuse_unk\": ");
+  out.append(Bool(options.byte_fallback)).append(", \"byte_fallback\": ");
+  out.append(Bool(options.byte_fallback)).append(", \"ignore_merges\": ");
+  out.append(Bool(options.ignore_merges)).append(", \"vocab\": ").append(vocabulary);
   out.append(", \"merges\": [");
   for (size_t i = 0; i < merges.size(); ++i) {
     out.append(i == 0 ? "[" : ",[");

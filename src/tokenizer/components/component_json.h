@@ -57,10 +57,16 @@ std::string BertTemplateJson(const std::pair<std::string, TokenId>& cls,
 // tokens[i] has id i; empty ones are holes.
 std::string VocabularyJson(const std::vector<std::string>& tokens);
 std::string WordPieceModelJson(const std::vector<std::string>& tokens, std::string_view unknown);
-// `vocabulary` is JSON; merges are pairs.
+// `vocabulary` is JSON; merges are pairs. With `byte_fallback` characters without a token become
+// <0xXX>, else `unknown`, one for a run.
+struct BpeOptions {
+  bool ignore_merges = false;
+  bool byte_fallback = false;
+  std::optional<std::string> unknown = {};
+};
 std::string BpeModelJson(const std::string& vocabulary,
                          const std::vector<std::pair<std::string_view, std::string_view>>& merges,
-                         bool ignore_merges);
+                         const BpeOptions& options);
 
 // The components of BERT.
 std::string BertNormalizerJson(bool lowercase, std::optional<bool> strip_accents,

@@ -138,7 +138,7 @@ absl::StatusOr<TokenizerPtr> ParseVocabAndMerges(const SourceFile& file,
   json.pre_tokenizer = R"({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true,)"
                        R"( "use_regex": true})";
   json.decoder = R"({"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true})";
-  json.model = BpeModelJson(std::string(file.bytes), merges, /*ignore_merges=*/false);
+  json.model = BpeModelJson(std::string(file.bytes), merges, BpeOptions());
   return ReadComponentJson(json, file, options);
 }
 

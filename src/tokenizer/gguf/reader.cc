@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The vocabulary of a GGUF file: tokenizer.ggml.model says which of four kinds it is.
+// The vocabulary of a GGUF file: tokenizer.ggml.model says which of five kinds it is.
 //   llama   SentencePiece BPE      t5     SentencePiece unigram
 //   gpt2    byte-level BPE         bert   WordPiece, continuations spelled without "##"
+//   gemma4  BPE over characters (so are some `pre` of gpt2)
 #include "tokenizer/sentencepiece/reader.h"
 
 #include <algorithm>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "base/absl_compat.h"
 #include "penstock/base/status_macros.h"
 #include "text/utf8.h"
@@ -28,6 +30,13 @@ namespace {
 
 using spm::PieceType;
 using NamedToken = std::pair<std::string, TokenId>;
+
+const std::string kGemma4 = "gemma4";
+constexpr const char* kEscapedSpacesDecoder =
+    R"({"type": "Sequence", "decoders": [{"type": "Replace", "pattern": {"String": "\u2581"}, )"
+    R"("content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"}]})";
+constexpr const char* kTextDecoder =
+    R"({"type": "Sequence", "decoders": [{"type": "ByteFallback"}, {"type": "Fuse"}]})";
 
 class GgufReader {
  public:
@@ -53,6 +62,9 @@ class GgufReader {
   std::optional<NamedToken> Named(std::optional<TokenId> id) const;
   // Tokens without those of types that text never becomes by the model, and those as added tokens.
   std::vector<std::string> SplitAdded(ComponentJson* json) const;
+  // For byte-pair encoding over characters; see GgufPre::Spelling.
+  void SpellAsText(bool escaped_spaces, std::vector<std::string>* tokens,
+                   ComponentJson* json) const;
   absl::StatusOr<TokenizerPtr> ReadSentencePiece(bool unigram);
   absl::StatusOr<TokenizerPtr> ReadByteLevel();
   absl::StatusOr<TokenizerPtr> ReadBert();
@@ -199,8 +211,26 @@ std::vector<std::string> GgufReader::SplitAdded(ComponentJson* json) const {
   return tokens;
 }
 
+void GgufReader::SpellAsText(bool escaped_spaces, std::vector<std::string>* tokens,
+                             ComponentJson* json) const {
+  std::vector<ComponentJson::Added> added;
+  for (ComponentJson::Added& token : json->added) {
+    std::string& spelling = (*tokens)[static_cast<size_t>(token.id)];
+    token.normalized = false;
+    if (spelling.empty()) spelling = token.content;  // merges may name it
+    if (escaped_spaces)
+      spelling = absl::StrReplaceAll(spelling, {{" ", AbslView(spm::kSpaceSymbol)}});
+    // Runs of spaces are what merging makes of them.
+    const bool spaces = absl::StrReplaceAll(spelling, {{AbslView(spm::kSpaceSymbol), ""}}).empty();
+    if (!spaces || token.special) added.push_back(std::move(token));
+  }
+  json->added = std::move(added);
+  json->decoder = escaped_spaces ? kEscapedSpacesDecoder : kTextDecoder;
+}
+
 absl::StatusOr<TokenizerPtr> GgufReader::ReadByteLevel() {
   const std::string* name = metadata_.String("tokenizer.ggml.pre");
+  if (*metadata_.String("tokenizer.ggml.model") == "gemma4") name = &kGemma4;
   const std::optional<GgufPre> pre = FindGgufPre(name == nullptr ? "default" : *name);
   if (!pre.has_value()) {
     return absl::UnimplementedError(
@@ -225,14 +255,21 @@ absl::StatusOr<TokenizerPtr> GgufReader::ReadByteLevel() {
     merges.emplace_back(line.substr(0, space), line.substr(space + 1));
   }
   ComponentJson json;
-  const std::vector<std::string> tokens = SplitAdded(&json);
+  std::vector<std::string> tokens = SplitAdded(&json);
   json.normalizer = pre->normalizer;
   json.pre_tokenizer = pre->pre_tokenizer;
   json.post_processor =
       TemplateJson(Flag("add_bos_token").value_or(pre->add_bos) ? Named(bos_) : std::nullopt,
                    Flag("add_eos_token").value_or(false) ? Named(eos_) : std::nullopt);
   json.decoder = R"({"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true})";
-  json.model = BpeModelJson(VocabularyJson(tokens), merges, pre->ignore_merges);
+  BpeOptions model;
+  model.ignore_merges = pre->ignore_merges;
+  if (pre->spelling != GgufPre::Spelling::kBytes) {
+    SpellAsText(pre->spelling == GgufPre::Spelling::kEscapedSpaces, &tokens, &json);
+    model.byte_fallback = true;
+    if (unk_.has_value()) model.unknown = (*tokens_)[static_cast<size_t>(*unk_)];
+  }
+  json.model = BpeModelJson(VocabularyJson(tokens), merges, model);
   return ReadComponentJson(json, {{}, name_, {}}, options_);
 }
 
@@ -251,8 +288,8 @@ absl::StatusOr<TokenizerPtr> GgufReader::ReadBert() {
   }
   if (!unk_.has_value())
     return Damaged("no unknown token, expected tokenizer.ggml.unknown_token_id");
-  json.normalizer =
-      BertNormalizerJson(Flag("normalizer.lowercase").value_or(true), std::nullopt, true);
+  json.normalizer = BertNormalizerJson(Flag("normalizer.lowercase").value_or(true),
+                                       Flag("normalizer.strip_accents"), true);
   json.pre_tokenizer = R"({"type": "BertPreTokenizer"})";
   if (cls_.has_value() && sep_.has_value()) {
     json.post_processor = BertTemplateJson(*Named(cls_), *Named(sep_));
@@ -265,16 +302,18 @@ absl::StatusOr<TokenizerPtr> GgufReader::ReadBert() {
 absl::StatusOr<TokenizerPtr> GgufReader::Read() {
   const std::string* model = metadata_.String("tokenizer.ggml.model");
   if (model == nullptr) {
-    return Damaged("no tokenizer.ggml.model, expected \"llama\", \"gpt2\", \"bert\" or \"t5\"");
+    return Damaged(
+        "no tokenizer.ggml.model, expected \"llama\", \"gpt2\", \"gemma4\", \"bert\" or \"t5\"");
   }
-  if (*model != "llama" && *model != "gpt2" && *model != "bert" && *model != "t5") {
+  const bool bpe = *model == "gpt2" || *model == "gemma4";
+  if (*model != "llama" && !bpe && *model != "bert" && *model != "t5") {
     return absl::UnimplementedError(
         absl::StrCat(AbslView(name_), ": tokenizer.ggml.model: \"", *model,
-                     "\", expected \"llama\", \"gpt2\", \"bert\" or \"t5\""));
+                     "\", expected \"llama\", \"gpt2\", \"gemma4\", \"bert\" or \"t5\""));
   }
   PENSTOCK_RETURN_IF_ERROR(ReadTokens());
   PENSTOCK_RETURN_IF_ERROR(ReadSpecialIds());
-  if (*model == "gpt2") return ReadByteLevel();
+  if (bpe) return ReadByteLevel();
   if (*model == "bert") return ReadBert();
   return ReadSentencePiece(/*unigram=*/*model == "t5");
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tokenizer/huggingface/post_processor.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/absl_compat.h"
 #include "penstock/base/status_macros.h"
+#include "tokenizer/assemble.h"
 
 namespace penstock::internal {
 namespace {
@@ -37,29 +39,123 @@ absl::StatusOr<TokenId> ReadTokenPair(const Json& json) {
   return ids[0];
 }
 
-TemplatePart Special(TokenId id, int32_t type_id) { return {Kind::kSpecial, type_id, {id}}; }
-TemplatePart Text(Kind kind, int32_t type_id) { return {kind, type_id, {}}; }
+// What the reference has between two processors: for each of its encodings the parts it is made of.
+using Encodings = std::vector<std::vector<TemplatePart>>;
 
-absl::Status ReadTrim(const Json& json, PostProcessor* post) {
-  PENSTOCK_ASSIGN_OR_RETURN(const bool trim, json.BoolOr("trim_offsets", true));
-  PENSTOCK_ASSIGN_OR_RETURN(const bool prefix, json.BoolOr("add_prefix_space", true));
-  if (trim) post->trims.push_back(prefix);
+// Puts special tokens around encodings.
+struct Step {
+  enum class Type : uint8_t { kBert, kRoberta, kTemplate };
+  Type type;
+  TokenId cls, sep;                        // kBert, kRoberta
+  std::vector<TemplatePart> single, pair;  // kTemplate
+};
+
+size_t AddedBy(const Step& step, bool pair) {
+  if (step.type == Step::Type::kBert) return pair ? 3 : 2;
+  if (step.type == Step::Type::kRoberta) return pair ? 4 : 2;
+  return TemplateTokens(pair ? step.pair : step.single);
+}
+
+void Wrap(const Step& step, bool first, bool special_tokens, std::vector<TemplatePart>* encoding) {
+  const bool roberta = step.type == Step::Type::kRoberta;
+  Kind around = Kind::kSpecial;
+  for (TemplatePart& part : *encoding) {
+    if (part.kind != Kind::kSpecial) around = part.kind;
+    if (roberta) part.type_id = 0;
+    if (!special_tokens) continue;
+    if (roberta) part.cut_type_id = 0;
+    part.masked = false;  // as in the reference: the mask knows of the outermost ones
+  }
+  if (!special_tokens) return;
+  const auto token = [around](TokenId id, int32_t type_id) {
+    return TemplatePart{Kind::kSpecial, type_id, {id}, type_id, around, true};
+  };
+  if (first) encoding->insert(encoding->begin(), token(step.cls, 0));
+  if (!first && roberta) encoding->insert(encoding->begin(), token(step.sep, 0));
+  encoding->push_back(token(step.sep, first || roberta ? 0 : 1));
+}
+
+// False: the reference has no answer.
+bool Apply(const Step& step, bool special_tokens, Encodings* encodings) {
+  if (step.type != Step::Type::kTemplate) {
+    for (size_t i = 0; i < encodings->size(); ++i) {
+      if (step.type == Step::Type::kBert && !special_tokens) break;
+      Wrap(step, i == 0, special_tokens, &(*encodings)[i]);
+    }
+    return true;
+  }
+  if (encodings->empty() || encodings->size() > 2) return false;
+  Encodings result;
+  for (const TemplatePart& piece : encodings->size() == 2 ? step.pair : step.single) {
+    if (piece.kind == Kind::kSpecial) {
+      if (special_tokens) result.push_back({piece});
+      continue;
+    }
+    result.push_back((*encodings)[piece.kind == Kind::kFirst ? 0 : 1]);
+    for (TemplatePart& part : result.back()) part.type_id = piece.type_id;
+  }
+  *encodings = std::move(result);
+  return true;
+}
+
+// What all steps make of a text or pair; none: the reference has no answer.
+absl::StatusOr<std::optional<std::vector<TemplatePart>>> ApplyAll(const Json& json,
+                                                                  const std::vector<Step>& steps,
+                                                                  bool pair, bool special_tokens) {
+  Encodings encodings = {{{Kind::kFirst, 0}}};
+  if (pair) encodings.push_back({{Kind::kSecond, 1}});
+  std::vector<TemplatePart> parts;
+  for (const Step& step : steps) {
+    if (!Apply(step, special_tokens, &encodings)) {
+      return std::optional<std::vector<TemplatePart>>();
+    }
+    size_t count = 0;
+    for (const std::vector<TemplatePart>& encoding : encodings) count += encoding.size();
+    if (count > kMaxParts) {
+      return json.Error(absl::StatusCode::kResourceExhausted,
+                        absl::StrCat("templates that make more than ", kMaxParts, " parts"));
+    }
+  }
+  for (const std::vector<TemplatePart>& encoding : encodings) {
+    parts.insert(parts.end(), encoding.begin(), encoding.end());
+  }
+  return std::optional<std::vector<TemplatePart>>(std::move(parts));
+}
+
+absl::Status Compile(const Json& json, const std::vector<Step>& steps, PostProcessor* post) {
+  for (const bool pair : {false, true}) {
+    PostProcessor::Chain chain;
+    PENSTOCK_ASSIGN_OR_RETURN(chain.with_special, ApplyAll(json, steps, pair, true));
+    PENSTOCK_ASSIGN_OR_RETURN(chain.without_special, ApplyAll(json, steps, pair, false));
+    for (const Step& step : steps) chain.room += AddedBy(step, pair);
+    if (steps.size() > 1) {
+      (pair ? post->pair_chain : post->single_chain) = std::move(chain);
+    } else {
+      (pair ? post->pair : post->single) = *std::move(chain.with_special);
+    }
+  }
   return absl::OkStatus();
 }
 
-absl::Status ReadBert(const Json& json, bool roberta, PostProcessor* post) {
+absl::Status ReadTrim(const Json& json, const std::vector<Step>& before, PostProcessor* post) {
+  PENSTOCK_ASSIGN_OR_RETURN(const bool trim, json.BoolOr("trim_offsets", true));
+  PENSTOCK_ASSIGN_OR_RETURN(const bool prefix, json.BoolOr("add_prefix_space", true));
+  PostProcessor::Trim how{prefix, {false, false}};
+  for (const Step& step : before) {
+    how.behind_special[0] |= step.type != Step::Type::kTemplate;
+    how.behind_special[1] |= step.type == Step::Type::kRoberta;
+  }
+  if (trim) post->trims.push_back(how);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Step> ReadBert(const Json& json, bool roberta) {
   const Json sep_json = json.Get("sep");
   const Json cls_json = json.Get("cls");
-  PENSTOCK_ASSIGN_OR_RETURN(const TokenId sep, ReadTokenPair(sep_json));
-  PENSTOCK_ASSIGN_OR_RETURN(const TokenId cls, ReadTokenPair(cls_json));
-  const int32_t second = roberta ? 0 : 1;
-  post->single = {Special(cls, 0), Text(Kind::kFirst, 0), Special(sep, 0)};
-  post->pair = {Special(cls, 0), Text(Kind::kFirst, 0), Special(sep, 0)};
-  if (roberta) post->pair.push_back(Special(sep, 0));
-  post->pair.push_back(Text(Kind::kSecond, second));
-  post->pair.push_back(Special(sep, second));
-  if (!roberta) return absl::OkStatus();
-  return ReadTrim(json, post);
+  Step step{roberta ? Step::Type::kRoberta : Step::Type::kBert, 0, 0, {}, {}};
+  PENSTOCK_ASSIGN_OR_RETURN(step.sep, ReadTokenPair(sep_json));
+  PENSTOCK_ASSIGN_OR_RETURN(step.cls, ReadTokenPair(cls_json));
+  return step;
 }
 
 absl::StatusOr<TemplatePart> ReadPart(const Json& json, const Json& special_tokens) {
@@ -91,9 +187,9 @@ absl::StatusOr<TemplatePart> ReadPart(const Json& json, const Json& special_toke
   return part;
 }
 
-absl::Status ReadTemplate(const Json& json, PostProcessor* post) {
+absl::StatusOr<Step> ReadTemplate(const Json& json) {
   const Json special_tokens = json.Get("special_tokens");
-  post->overflow_by_text = true;
+  Step step{Step::Type::kTemplate, 0, 0, {}, {}};
   for (const bool pair : {false, true}) {
     const Json parts_json = json.Get(pair ? "pair" : "single");
     std::vector<TemplatePart> parts;
@@ -109,42 +205,43 @@ absl::Status ReadTemplate(const Json& json, PostProcessor* post) {
       parts.push_back(std::move(part));
       return absl::OkStatus();
     }));
-    (pair ? post->pair : post->single) = std::move(parts);
+    (pair ? step.pair : step.single) = std::move(parts);
   }
-  return absl::OkStatus();
+  return step;
 }
 
 // Recursion is bounded by the nesting of the file, which JsonDocument limits.
-absl::Status ReadInto(const Json& json, bool* has_template, PostProcessor* post) {
+absl::Status ReadInto(const Json& json, std::vector<Step>* steps, PostProcessor* post) {
   const Json type_json = json.Get("type");
   PENSTOCK_ASSIGN_OR_RETURN(const std::string_view type, type_json.String());
   if (type == "Sequence") {
     const Json children = json.Get("processors");
-    return children.ForEachElement(
-        [&](const Json& child) { return ReadInto(child, has_template, post); });
+    return children.ForEachElement([&](const Json& child) { return ReadInto(child, steps, post); });
   }
-  if (type == "ByteLevel") {
-    return ReadTrim(json, post);
-  }
+  if (type == "ByteLevel") return ReadTrim(json, *steps, post);
   const bool roberta = type == "RobertaProcessing";
   if (!roberta && type != "BertProcessing" && type != "TemplateProcessing") {
     return json.Error(absl::StatusCode::kUnimplemented,
                       absl::StrCat("post-processor type \"", AbslView(type), "\" is not known"));
   }
-  if (*has_template) {
-    return json.Error(absl::StatusCode::kUnimplemented, "a second template in one sequence");
+  PENSTOCK_ASSIGN_OR_RETURN(
+      Step step, type == "TemplateProcessing" ? ReadTemplate(json) : ReadBert(json, roberta));
+  if (steps->size() == kMaxParts) {
+    return json.Error(absl::StatusCode::kResourceExhausted,
+                      absl::StrCat("more than ", kMaxParts, " templates"));
   }
-  *has_template = true;
-  if (type == "TemplateProcessing") return ReadTemplate(json, post);
-  return ReadBert(json, roberta, post);
+  if (roberta) PENSTOCK_RETURN_IF_ERROR(ReadTrim(json, *steps, post));
+  steps->push_back(std::move(step));
+  return absl::OkStatus();
 }
 
 }  // namespace
 
 absl::StatusOr<PostProcessor> ReadPostProcessor(const Json& json) {
   PostProcessor post;
-  bool has_template = false;
-  if (!json.is_null()) PENSTOCK_RETURN_IF_ERROR(ReadInto(json, &has_template, &post));
+  std::vector<Step> steps;
+  if (!json.is_null()) PENSTOCK_RETURN_IF_ERROR(ReadInto(json, &steps, &post));
+  if (!steps.empty()) PENSTOCK_RETURN_IF_ERROR(Compile(json, steps, &post));
   return post;
 }
 

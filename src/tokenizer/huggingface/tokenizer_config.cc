@@ -50,7 +50,6 @@ void AddTemplate(std::optional<TokenId> bos, std::optional<TokenId> eos, PostPro
     if (eos.has_value()) parts->push_back({Kind::kSpecial, type_id, {*eos}});
   };
   *post = PostProcessor();
-  post->overflow_by_text = true;
   post->single.clear();
   text(Kind::kFirst, 0, &post->single);
   post->pair = post->single;

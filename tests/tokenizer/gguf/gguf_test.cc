@@ -133,11 +133,20 @@ TEST(GgufTest, AFileIsReadNoFurtherThanItsMetadata) {
 }
 
 TEST(GgufTest, EveryPreTokenizerCompiles) {
-  for (const char* name :
-       {"default",    "gpt-2",      "mpt",       "llama-bpe",    "smaug-bpe",      "qwen2",
-        "stablelm2",  "gpt-4o",     "tekken",    "deepseek-llm", "deepseek-coder", "deepseek-v3",
-        "falcon",     "starcoder",  "command-r", "bloom",        "viking",         "superbpe",
-        "bailingmoe", "seed-coder", "qwen35",    "kimi-k2"}) {
+  for (const char* name : {"default",      "gpt-2",          "mpt",
+                           "llama-bpe",    "smaug-bpe",      "qwen2",
+                           "stablelm2",    "gpt-4o",         "tekken",
+                           "deepseek-llm", "deepseek-coder", "deepseek-v3",
+                           "falcon",       "starcoder",      "command-r",
+                           "bloom",        "viking",         "superbpe",
+                           "bailingmoe",   "seed-coder",     "qwen35",
+                           "kimi-k2",      "exaone4",        "kormo",
+                           "solar-open",   "kanana2",        "talkie",
+                           "joyai-llm",    "hy_v4",          "mellum2",
+                           "minicpm5",     "spark2_5",       "youtu",
+                           "jais-2",       "exaone-moe",     "chameleon",
+                           "tiny_aya",     "cohere2moe",     "ufakzeka",
+                           "afmoe",        "laguna",         "granite-embed-multi-97m"}) {
     EXPECT_TRUE(internal::FindGgufPre(name).has_value()) << name;
     GgufWriter file;
     file.String("tokenizer.ggml.model", "gpt2").String("tokenizer.ggml.pre", name);
@@ -146,6 +155,57 @@ TEST(GgufTest, EveryPreTokenizerCompiles) {
     const auto t = ParseTokenizer(file.Bytes(), "test.gguf");
     ASSERT_TRUE(t.ok()) << name << ": " << t.status();
     EXPECT_THAT((*t)->EncodeIds("ab 1"), ElementsAre(3, 2, 4)) << name;
+  }
+}
+
+// Pieces of `text` under `pre`, each of which is a token of its own here.
+std::vector<std::string> PiecesUnder(const char* pre, const std::string& text) {
+  GgufWriter file;
+  file.String("tokenizer.ggml.model", "gpt2").String("tokenizer.ggml.pre", pre);
+  std::vector<std::string> tokens, merges;
+  for (const char* c : {"1", "2", "3", "a", "b", "Ġ", "Ċ"}) tokens.push_back(c);
+  for (size_t i = 0; i < 7 * 7; ++i) merges.push_back(tokens[i / 7] + " " + tokens[i % 7]);
+  for (size_t i = 0; i < 7 * 7; ++i) tokens.push_back(tokens[i / 7] + tokens[i % 7]);
+  file.Strings("tokenizer.ggml.tokens", tokens).Strings("tokenizer.ggml.merges", merges);
+  const TokenizerPtr t = Load(file);
+  std::vector<std::string> pieces;
+  for (const TokenId id : t->EncodeIds(text)) pieces.push_back(t->Decode({id}));
+  return pieces;
+}
+
+TEST(GgufTest, DigitsAreGroupedAsThePreTokenizerSays) {
+  EXPECT_THAT(PiecesUnder("qwen2", "12"), ElementsAre("1", "2"));
+  EXPECT_THAT(PiecesUnder("gpt-2", "12"), ElementsAre("12"));
+  EXPECT_THAT(PiecesUnder("afmoe", "12123a"), ElementsAre("12", "12", "3", "a"));
+  EXPECT_THAT(PiecesUnder("afmoe", "1123"), ElementsAre("1", "12", "3"));
+  EXPECT_THAT(PiecesUnder("tiny_aya", "1123 b"), ElementsAre("1", "12", "3", " b"));
+  EXPECT_THAT(PiecesUnder("tiny_aya", "1123b"), ElementsAre("11", "2", "3", "b"));  // no boundary
+  EXPECT_THAT(PiecesUnder("spark2_5", "12"), ElementsAre("1", "2"));
+}
+
+TEST(GgufTest, Gemma4MergesCharactersWithEscapedSpaces) {
+  for (const bool by_model : {true, false}) {
+    std::vector<std::string> tokens = ByteTokens();
+    std::vector<int32_t> types(256, 6);
+    for (const char* piece : {"<bos>", "<unk>", "▁", "a", "▁a", "x", "é", "  ", "\n"}) {
+      tokens.push_back(piece);
+      types.push_back(tokens.size() <= 258 ? 3 : tokens.size() < 264 ? 1 : 4);
+    }
+    GgufWriter file;
+    file.String("tokenizer.ggml.model", by_model ? "gemma4" : "gpt2");
+    if (!by_model) file.String("tokenizer.ggml.pre", "gemma4");
+    file.Strings("tokenizer.ggml.tokens", tokens).Int32s("tokenizer.ggml.token_type", types);
+    file.Strings("tokenizer.ggml.merges", {"▁ ▁", "▁ a"});
+    file.Uint32("tokenizer.ggml.bos_token_id", 256).Uint32("tokenizer.ggml.unknown_token_id", 257);
+    file.Bool("tokenizer.ggml.add_bos_token", true);
+    const TokenizerPtr t = Load(file);
+    EncodeOptions options;
+    options.add_special_tokens = true;
+    EXPECT_THAT(t->Encode({Untrusted("a a<bos>")}, options)->ids,
+                ElementsAre(256, 259, 260, 0x3C, 0x62, 0x6F, 0x73, 0x3E));
+    EXPECT_THAT(t->EncodeIds("é\né"), ElementsAre(262, 264, 262));
+    EXPECT_THAT(t->EncodeIds("  a"), ElementsAre(263, 259));  // merged, no added token
+    EXPECT_EQ(t->Decode(t->EncodeIds("a   中\n")), "a   中\n");
   }
 }
 
@@ -172,9 +232,9 @@ TEST(GgufTest, BosIsAddedWhereTheFileIsSilentAndTheModelsOfThatPreDo) {
 }
 
 TEST(GgufTest, AnUnknownPreTokenizerIsRefusedWithThoseThatAreKnown) {
-  const auto t = ParseTokenizer(Gpt2With("kormo").Bytes(), "test.gguf");
+  const auto t = ParseTokenizer(Gpt2With("plamo3").Bytes(), "test.gguf");
   EXPECT_EQ(t.status().code(), absl::StatusCode::kUnimplemented);
-  EXPECT_THAT(std::string(t.status().message()), HasSubstr("\"kormo\""));
+  EXPECT_THAT(std::string(t.status().message()), HasSubstr("\"plamo3\""));
   EXPECT_THAT(std::string(t.status().message()), HasSubstr(" llama-bpe "));
 }
 
