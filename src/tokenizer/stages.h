@@ -185,7 +185,6 @@ class Decoder {
   // The same for DecodeOptions::replace_invalid_utf8, where a stage has its own way to do so. What
   // it leaves is replaced in the finished text.
   virtual void DecodeReplacing(std::vector<std::string>* tokens) const { Decode(tokens); }
-  virtual void Describe(std::string* out) const = 0;
 };
 
 }  // namespace penstock::internal

@@ -8,8 +8,8 @@
 // FOLDER/vocab/MANIFEST.tsv names the files (columns name, file, encoding; the encoding goes with
 // bare rank files); FOLDER/vectors/NAME.jsonl holds the vectors, one JSON object a line:
 //   text or text_b64, ids, add_special, special ("parse": added tokens are recognised, "literal": the
-//   text is plain), file; optional text_pair, offsets ([begin, end) in code points), decoded,
-//   conflict.
+//   text is plain), file; optional text_pair, offsets ([begin, end) in code points), type_ids,
+//   decoded, conflict.
 // Prints a table; `conflict` counts those that differ of the vectors marked so. Texts that were not
 // decoded, or differ for a known reason, are counted below it by reason. Exit: 0 no mismatch, 1
 // mismatches or a vocabulary that does not load, 77 no folder (ctest: skipped).
@@ -44,6 +44,7 @@ struct Vector {
   std::optional<std::string> pair;
   std::string file;
   std::vector<TokenId> ids;
+  std::vector<int32_t> type_ids;  // empty: not given
   bool add_special = false;
   bool literal = false;
   bool conflict = false;
@@ -105,6 +106,17 @@ std::string String(simdjson::dom::element value) {
   return value.get(s) == simdjson::SUCCESS ? std::string(s) : std::string();
 }
 
+bool Numbers(simdjson::dom::element value, std::vector<int32_t>* out) {
+  simdjson::dom::array numbers;
+  if (value.get(numbers) != simdjson::SUCCESS) return false;
+  for (simdjson::dom::element number : numbers) {
+    int64_t n;
+    if (number.get(n) != simdjson::SUCCESS) return false;
+    out->push_back(static_cast<int32_t>(n));
+  }
+  return true;
+}
+
 bool ParseVector(simdjson::dom::element j, Vector* v) {
   simdjson::dom::element e;
   if (j["text"].get(e) == simdjson::SUCCESS) {
@@ -122,13 +134,8 @@ bool ParseVector(simdjson::dom::element j, Vector* v) {
   if (j["class"].get(e) == simdjson::SUCCESS) v->reference = String(e) != "published";
   if (j["cat"].get(e) == simdjson::SUCCESS) v->category = String(e);
   if (j["decoded"].get(e) == simdjson::SUCCESS) v->decoded = String(e);
-  simdjson::dom::array ids;
-  if (j["ids"].get(ids) != simdjson::SUCCESS) return false;
-  for (simdjson::dom::element id : ids) {
-    int64_t n;
-    if (id.get(n) != simdjson::SUCCESS) return false;
-    v->ids.push_back(static_cast<TokenId>(n));
-  }
+  if (j["ids"].get(e) != simdjson::SUCCESS || !Numbers(e, &v->ids)) return false;
+  if (j["type_ids"].get(e) == simdjson::SUCCESS && !Numbers(e, &v->type_ids)) return false;
   simdjson::dom::array offsets;
   if (j["offsets"].get(offsets) == simdjson::SUCCESS) {
     v->has_offsets = true;
@@ -209,6 +216,7 @@ class Runner {
     EncodeOptions options;
     options.add_special_tokens = v.add_special;
     options.offsets = v.has_offsets;
+    options.type_ids = !v.type_ids.empty();
     if (v.literal) options.added_tokens = AddedTokenMatching::kReferencePlain;
     const auto segment = [&v](const std::string& text) {
       return v.literal ? Untrusted(text) : Trusted(text);
@@ -216,7 +224,7 @@ class Runner {
     const absl::StatusOr<Encoding> e =
         v.pair.has_value() ? t.EncodePair({segment(v.text)}, {segment(*v.pair)}, options)
                            : t.Encode({segment(v.text)}, options);
-    if (!e.ok() || e->ids != v.ids) {
+    if (!e.ok() || e->ids != v.ids || (options.type_ids && e->type_ids != v.type_ids)) {
       if (v.conflict) {
         ++row->conflicts_differ;
         return;

@@ -11,7 +11,6 @@
 #include "penstock/base/status_macros.h"
 #include "text/utf8.h"
 #include "tokenizer/decode.h"
-#include "tokenizer/fingerprint.h"
 #include "tokenizer/huggingface/byte_chars.h"
 #include "tokenizer/huggingface/text_growth.h"
 #include "tokenizer/text_pattern.h"
@@ -35,7 +34,6 @@ class ByteLevelDecoder final : public Decoder {
     Decode(tokens);
     if (!IsValidUtf8(tokens->front())) tokens->front() = ReplaceInvalidUtf8(tokens->front());
   }
-  void Describe(std::string* out) const override { out->append("byte-level;"); }
 };
 
 class WordPieceDecoder final : public Decoder {
@@ -55,11 +53,6 @@ class WordPieceDecoder final : public Decoder {
       if (clean_up_) CleanUpSpaces(&token, true);
     }
   }
-  void Describe(std::string* out) const override {
-    out->append("wordpiece;");
-    DescribeString(prefix_, out);
-    DescribeNumber(clean_up_, out);
-  }
 
  private:
   std::string prefix_;
@@ -75,11 +68,6 @@ class MetaspaceDecoder final : public Decoder {
       ReplaceAll(replacement_, i == 0 && drop_first_ ? "" : " ", &(*tokens)[i]);
     }
   }
-  void Describe(std::string* out) const override {
-    out->append("metaspace;");
-    DescribeString(replacement_, out);
-    DescribeNumber(drop_first_, out);
-  }
 
  private:
   std::string replacement_;
@@ -93,10 +81,6 @@ class BpeDecoder final : public Decoder {
     for (size_t i = 0; i < tokens->size(); ++i) {
       ReplaceAll(suffix_, i + 1 == tokens->size() ? "" : " ", &(*tokens)[i]);
     }
-  }
-  void Describe(std::string* out) const override {
-    out->append("bpe;");
-    DescribeString(suffix_, out);
   }
 
  private:
@@ -117,12 +101,6 @@ class CtcDecoder final : public Decoder {
     }
     tokens->erase(std::remove(tokens->begin(), tokens->end(), std::string()), tokens->end());
   }
-  void Describe(std::string* out) const override {
-    out->append("ctc;");
-    DescribeString(pad_, out);
-    DescribeString(delimiter_, out);
-    DescribeNumber(clean_up_, out);
-  }
 
  private:
   std::string pad_, delimiter_;
@@ -135,7 +113,6 @@ class ByteFallbackDecoder final : public Decoder {
  public:
   void Decode(Tokens* tokens) const override { Run(false, tokens); }
   void DecodeReplacing(Tokens* tokens) const override { Run(true, tokens); }
-  void Describe(std::string* out) const override { out->append("byte-fallback;"); }
 
  private:
   static void Run(bool replace, Tokens* tokens) {
@@ -185,10 +162,6 @@ class JoinDecoder final : public Decoder {
     }
     tokens->assign(1, std::move(text));
   }
-  void Describe(std::string* out) const override {
-    out->append("join;");
-    DescribeString(separator_, out);
-  }
 
  private:
   std::string separator_;
@@ -214,12 +187,6 @@ class StripDecoder final : public Decoder {
       }
       token = token.substr(begin, end - begin);
     }
-  }
-  void Describe(std::string* out) const override {
-    out->append("strip;");
-    DescribeString(content_, out);
-    DescribeNumber(static_cast<int64_t>(start_), out);
-    DescribeNumber(static_cast<int64_t>(stop_), out);
   }
 
  private:
@@ -248,11 +215,6 @@ class ReplaceDecoder final : public Decoder {
       token = std::move(out);
     }
   }
-  void Describe(std::string* out) const override {
-    out->append("replace;");
-    pattern_->Describe(out);
-    DescribeString(content_, out);
-  }
 
  private:
   std::unique_ptr<const TextPattern> pattern_;
@@ -268,10 +230,6 @@ class DecoderSequence final : public Decoder {
   }
   void DecodeReplacing(Tokens* tokens) const override {
     for (const auto& stage : stages_) stage->DecodeReplacing(tokens);
-  }
-  void Describe(std::string* out) const override {
-    out->append("sequence;");
-    for (const auto& stage : stages_) stage->Describe(out);
   }
 
  private:

@@ -140,10 +140,4 @@ void DecoderStage::Decode(std::vector<std::string>* tokens) const {
   tokens->assign(1, std::move(text));
 }
 
-void DecoderStage::Describe(std::string* out) const {
-  out->append(strips_all_leading_   ? "sentencepiece.all"
-              : strips_first_space_ ? "sentencepiece.one"
-                                    : "sentencepiece");
-}
-
 }  // namespace penstock::internal::spm

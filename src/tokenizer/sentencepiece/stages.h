@@ -106,7 +106,6 @@ class DecoderStage : public Decoder {
         denormalizer_(std::move(denormalizer)) {}
 
   void Decode(std::vector<std::string>* tokens) const override;
-  void Describe(std::string* out) const override;
 
  private:
   const bool strips_first_space_, strips_all_leading_;
