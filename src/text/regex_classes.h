@@ -46,6 +46,8 @@ absl::StatusOr<std::string> RewriteClasses(std::string_view pattern, RegexFlavor
 // Immutable; safe to share.
 class ClassRegex {
  public:
+  static constexpr uint8_t kMalformed = 255;  // the kind of bytes that are no character
+
   // Errors as RewriteClasses(), and kUnimplemented for back-references and for a pattern that tells
   // more than 255 kinds of characters apart. Some milliseconds.
   static absl::StatusOr<ClassRegex> Create(std::string_view pattern, RegexFlavor flavor);
@@ -63,7 +65,6 @@ class ClassRegex {
 
  private:
   static constexpr int kShift = 7;
-  static constexpr uint8_t kMalformed = 255;
 
   ClassRegex() = default;
 

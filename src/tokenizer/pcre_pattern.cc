@@ -25,7 +25,7 @@ namespace penstock::internal {
 namespace {
 
 constexpr uint32_t kMatchLimit = 1000000;  // backtracking steps of one match
-constexpr uint32_t kDepthLimit = 1000;
+// For the steps that may be taken back, which bounds their nesting too.
 constexpr uint32_t kHeapLimitKib = 16384;
 
 struct FreeCode {
@@ -47,7 +47,6 @@ class PcrePattern final : public TextPattern {
               std::unique_ptr<pcre2_code, FreeCode> code)
       : source_(std::move(source)), kinds_(std::move(kinds)), code_(std::move(code)) {
     pcre2_set_match_limit(context_.get(), kMatchLimit);
-    pcre2_set_depth_limit(context_.get(), kDepthLimit);
     pcre2_set_heap_limit(context_.get(), kHeapLimitKib);
     looks_ahead_only_ = LooksAheadOnly();
     if (kinds_.has_value()) FindFirstKinds();
@@ -92,9 +91,8 @@ class PcrePattern final : public TextPattern {
     }
   }
   void FindIn(std::string_view text, uint32_t partial, std::vector<Piece>* matches) const {
-    // One for the thread: pieces are short and many, groups are not asked for.
-    thread_local const std::unique_ptr<pcre2_match_data, FreeMatchData> data(
-        pcre2_match_data_create(1, nullptr));
+    std::unique_ptr<pcre2_match_data, FreeMatchData>
+        data;  // made for the first call: most have none
     const auto subject = reinterpret_cast<PCRE2_SPTR>(text.data());
     size_t pos = 0;
     std::optional<size_t> last;  // end of the last match
@@ -104,6 +102,7 @@ class PcrePattern final : public TextPattern {
         while (pos < text.size() && !first_kinds_[static_cast<uint8_t>(text[pos])]) ++pos;
         if (pos == text.size()) return;
       }
+      if (data == nullptr) data.reset(pcre2_match_data_create(1, nullptr));
       int found =
           pcre2_match(code_.get(), subject, text.size(), pos, partial, data.get(), context_.get());
       if (found == PCRE2_ERROR_JIT_STACKLIMIT) {

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "text/utf8.h"
+#include "tokenizer/digit_groups.h"
 #include "tokenizer/fingerprint.h"
 #include "tokenizer/split_grammar.h"
 
@@ -105,7 +106,11 @@ absl::StatusOr<std::unique_ptr<const TextPattern>> CompileRegex(std::string_view
                                                                 RegexFlavor flavor,
                                                                 const LoadLimits& limits) {
   const SplitGrammar* grammar = FindGrammar(source);
-  if (grammar == nullptr) return CompilePcre(source, flavor, limits);
+  if (grammar == nullptr) {
+    std::unique_ptr<const TextPattern> groups = FindDigitGroups(source, flavor);
+    if (groups != nullptr) return groups;
+    return CompilePcre(source, flavor, limits);
+  }
   return std::unique_ptr<const TextPattern>(std::make_unique<GrammarPattern>(grammar));
 }
 

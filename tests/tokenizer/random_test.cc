@@ -13,6 +13,7 @@
 #include "tests/tokenizer/tiny_files.h"
 #include "text/unicode.h"
 #include "tokenizer/bpe_model.h"
+#include "tokenizer/digit_groups.h"
 #include "tokenizer/split_grammar.h"
 #include "tokenizer/text_pattern.h"
 
@@ -187,6 +188,47 @@ TEST(BpeTest, AgreesWithTheTextbookOnRandomVocabularies) {
       ASSERT_EQ(t->EncodeIds(piece), SlowBpe(piece, tokens)) << piece;
     }
   }
+}
+
+TEST(DigitGroupsTest, MatchesAreThoseOfThePattern) {
+  SeededRandom random;
+  for (const char* source :
+       {R"(\d{1,3}(?=(?:\d{3})*\b))", R"(\d{1,3}(?=(\d{3})*\b))",
+        R"([0-9]{1,3}(?=(?:[0-9]{3})*\b))", R"(\p{N}{1,3}(?=(?:\p{N}{3})*(?!\p{N})))",
+        R"(\p{N}{1,3}(?=(?:\p{N}{3})*(?:[^\p{N}]|$)))", R"(\p{Nd}{1,3}(?=(?:\p{Nd}{3})*\b))",
+        R"((?=(\d{3})+(?!\d)))", R"((?=(?:[0-9]{3})+(?![0-9])))"}) {
+    for (const RegexFlavor flavor : {RegexFlavor::kOniguruma, RegexFlavor::kRust}) {
+      const auto groups = FindDigitGroups(source, flavor);
+      ASSERT_NE(groups, nullptr) << source;
+      PENSTOCK_ASSERT_OK_AND_ASSIGN(const auto twin, CompilePcre(source, flavor, LoadLimits()));
+      for (size_t i = 0; i < Scaled(300); ++i) {
+        std::string text = RandomText(&random);
+        for (size_t n = random.Below(12); n > 0; --n) {
+          static constexpr const char* kBits[] = {"1", "23", "4567", "\u0663", "\u00bd", "\u2163",
+                                                  "a", " ",  "_",    "\u0301", "\xFF",   "\n"};
+          text.insert(random.Below(text.size() + 1), kBits[random.Below(12)]);
+        }
+        std::vector<Piece> got, want;
+        groups->FindAll(text, &got);
+        twin->FindAll(text, &want);
+        ASSERT_EQ(got.size(), want.size()) << source << testing::PrintToString(text);
+        for (size_t k = 0; k < got.size(); ++k) {
+          ASSERT_EQ(got[k].begin, want[k].begin) << source << testing::PrintToString(text);
+          ASSERT_EQ(got[k].end, want[k].end) << source << testing::PrintToString(text);
+        }
+      }
+    }
+  }
+}
+
+TEST(DigitGroupsTest, AMillionDigitsAreOneRun) {
+  PENSTOCK_ASSERT_OK_AND_ASSIGN(
+      const auto pattern,
+      CompileRegex(R"(\d{1,3}(?=(?:\d{3})*\b))", RegexFlavor::kOniguruma, LoadLimits()));
+  std::vector<Piece> pieces;
+  pattern->FindAll(std::string(1000000, '7'), &pieces);
+  ASSERT_EQ(pieces.size(), 333334u);
+  EXPECT_EQ(pieces[0].end, 1u);
 }
 
 }  // namespace

@@ -75,7 +75,7 @@ constexpr const char* kAfmoeScripts =
     R"([\x{4E00}-\x{9FFF}\x{3400}-\x{4DBF}\x{F900}-\x{FAFF}\x{3040}-\x{309F}\x{30A0}-\x{30FF})"
     R"(\x{FF65}-\x{FF9F}\x{2F00}-\x{2FDF}\x{E40}-\x{E7F}\x{E80}-\x{EFF}\x{1780}-\x{17FF})"
     R"(\x{1000}-\x{109F}\x{AA60}-\x{AA7F}\x{A9E0}-\x{A9FF}\x{AC00}-\x{D7AF}\x{1100}-\x{11FF}]+)";
-constexpr const char* kThreeDigitsFromRight = R"(\p{N}{1,3}(?=(?:\p{N}{3})*+(?!\p{N})))";
+constexpr const char* kThreeDigitsFromRight = R"(\p{N}{1,3}(?=(?:\p{N}{3})*(?!\p{N})))";
 constexpr const char* kThreeDigitsBeforeBoundary = R"(\d{1,3}(?=(?:\d{3})*\b))";
 constexpr const char* kSpark =
     R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|)"
