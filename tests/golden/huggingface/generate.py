@@ -12,6 +12,7 @@ import base64
 import json
 import os
 import random
+import struct
 
 from tokenizers import (AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors,
                         trainers)
@@ -195,6 +196,45 @@ def write_ranks(kind, tokenizer, rows):
     rows.append(f"{kind}\ttiktoken\t{kind}/ranks.tiktoken\tgpt2")
 
 
+def write_merges(tokenizer, rows):
+    """The same byte-level vocabulary as vocab.json with merges.txt and as a GGUF file; vectors by tokenizers."""
+    model = json.loads(tokenizer.to_str())["model"]
+    pieces = sorted(model["vocab"], key=model["vocab"].get)
+    merges = [" ".join(m) for m in model["merges"]]
+    plain = Tokenizer(models.BPE(model["vocab"], [tuple(m) for m in model["merges"]]))
+    plain.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    plain.decoder = decoders.ByteLevel()
+    for kind in ("vocab_merges", "gguf_gpt2"):
+        os.makedirs(os.path.join(HERE, "vocab", kind), exist_ok=True)
+    with open(os.path.join(HERE, "vocab/vocab_merges/vocab.json"), "w", encoding="utf-8") as f:
+        json.dump(model["vocab"], f, ensure_ascii=False)
+    with open(os.path.join(HERE, "vocab/vocab_merges/merges.txt"), "w", encoding="utf-8") as f:
+        f.write("#version: 0.2\n" + "".join(m + "\n" for m in merges))
+
+    def string(s):
+        return struct.pack("<Q", len(s.encode())) + s.encode()
+
+    def strings(values):
+        return struct.pack("<IIQ", 9, 8, len(values)) + b"".join(map(string, values))
+    special = ["<s>", "</s>"]
+    pairs = {"tokenizer.ggml.model": struct.pack("<I", 8) + string("gpt2"), "tokenizer.ggml.pre": struct.pack("<I", 8) + string("gpt-2"),
+             "tokenizer.ggml.tokens": strings(pieces + special), "tokenizer.ggml.merges": strings(merges),
+             "tokenizer.ggml.token_type": struct.pack("<IIQ", 9, 5, len(pieces) + 2) + struct.pack("<%di" % (len(pieces) + 2), *[1] * len(pieces), 3, 3)}
+    with open(os.path.join(HERE, "vocab/gguf_gpt2/vocab.gguf"), "wb") as f:
+        f.write(b"GGUF" + struct.pack("<IQQ", 3, 0, len(pairs)) + b"".join(string(k) + v for k, v in pairs.items()))
+    rng = random.Random(7)
+    texts = SAMPLES + ["".join(rng.choice(SAMPLES) + rng.choice(["", " ", "\n"]) for _ in range(3)) for _ in range(40)]
+    for kind, file in (("vocab_merges", "vocab.json"), ("gguf_gpt2", "vocab.gguf")):
+        if kind == "gguf_gpt2":
+            plain.add_special_tokens(special)
+        with open(os.path.join(HERE, "vectors", kind + ".jsonl"), "w", encoding="utf-8") as f:
+            for text in texts:
+                e = plain.encode(text)
+                f.write(json.dumps({"text": text, "ids": e.ids, "add_special": False, "special": "parse", "file": file, "class": "reference",
+                                    "offsets": e.offsets}, ensure_ascii=False) + "\n")
+        rows.append(f"{kind}\t{'gguf' if kind == 'gguf_gpt2' else 'vocab+merges'}\t{kind}/{file}\t")
+
+
 def main():
     os.makedirs(os.path.join(HERE, "vectors"), exist_ok=True)
     rows = ["name\tformat\tfile\tencoding"]
@@ -203,6 +243,7 @@ def main():
         write(make.__name__, tokenizer, rows)
         if make is byte_level:
             write_ranks("ranks", tokenizer, rows)
+            write_merges(tokenizer, rows)
     with open(os.path.join(HERE, "vocab", "MANIFEST.tsv"), "w", encoding="utf-8") as f:
         f.write("\n".join(rows) + "\n")
 

@@ -97,6 +97,8 @@ def gguf(path, pairs):
             return struct.pack("<II", 4, v)
         if isinstance(v, str):
             return struct.pack("<I", 8) + string(v)
+        if isinstance(v, bytes):  # an array of uint8
+            return struct.pack("<IIQ", 9, 0, len(v)) + v
         kind, pack = {str: (8, string), float: (6, lambda x: struct.pack("<f", x)),
                       int: (5, lambda x: struct.pack("<i", x))}[type(v[0])]
         return struct.pack("<IIQ", 9, kind, len(v)) + b"".join(pack(x) for x in v)
@@ -105,6 +107,46 @@ def gguf(path, pairs):
         f.write(b"GGUF" + struct.pack("<IQQ", 3, 0, len(pairs)))
         for key, v in pairs:
             f.write(string(key) + value(v))
+
+
+def precompiled_charsmap(model):
+    """ModelProto.normalizer_spec (3) .precompiled_charsmap (2), the bytes of it."""
+    def field(message, wanted):
+        at = 0
+
+        def varint():
+            nonlocal at
+            value = shift = 0
+            while True:
+                value |= (message[at] & 127) << shift
+                at, shift = at + 1, shift + 7
+                if message[at - 1] < 128:
+                    return value
+        while at < len(message):
+            key = varint()
+            size = {0: 0, 1: 8, 5: 4}.get(key & 7)
+            if key & 7 == 0:
+                varint()
+            if size is None:
+                size = varint()
+            if key == wanted << 3 | 2:
+                return message[at:at + size]
+            at += size
+        return b""
+    with open(model, "rb") as f:
+        return field(field(f.read(), 3), 2)
+
+
+def gguf_of_unigram(model, path):
+    """A unigram .model as the GGUF file of a T5: its ids are those of the .model."""
+    sp = sentencepiece.SentencePieceProcessor(model_file=model)
+    pieces = [sp.id_to_piece(i) for i in range(sp.get_piece_size())]
+    kinds = [2 if sp.is_unknown(i) else 3 if sp.is_control(i) else 4 if p == "<|tool|>" else 1 for i, p in enumerate(pieces)]
+    gguf(path, [("general.architecture", "t5"), ("tokenizer.ggml.model", "t5"), ("tokenizer.ggml.tokens", pieces),
+                ("tokenizer.ggml.scores", [float(sp.get_score(i)) for i in range(len(pieces))]),
+                ("tokenizer.ggml.token_type", kinds), ("tokenizer.ggml.unknown_token_id", sp.unk_id()),
+                ("tokenizer.ggml.bos_token_id", sp.bos_id()), ("tokenizer.ggml.eos_token_id", sp.eos_id()),
+                ("tokenizer.ggml.padding_token_id", 0), ("tokenizer.ggml.precompiled_charsmap", precompiled_charsmap(model))])
 
 
 def gguf_of_sentencepiece(model, path):
@@ -172,6 +214,11 @@ def main():
                 gguf_of_sentencepiece(f"{folder}/tokenizer.model", f"{HERE}/vocab/gguf_llama/vocab.gguf")
                 write_vectors("gguf_llama", "vocab.gguf", vectors, "literal")
                 manifest.append(("gguf_llama", "gguf", "gguf_llama/vocab.gguf"))
+            if name == "sp_unigram":
+                os.makedirs(f"{HERE}/vocab/gguf_t5")
+                gguf_of_unigram(f"{folder}/tokenizer.model", f"{HERE}/vocab/gguf_t5/vocab.gguf")
+                write_vectors("gguf_t5", "vocab.gguf", vectors, "literal")
+                manifest.append(("gguf_t5", "gguf", "gguf_t5/vocab.gguf"))
     os.makedirs(f"{HERE}/vocab/bert")
     vectors = bert(f"{HERE}/vocab/bert")
     write_vectors("bert", "vocab.txt", vectors, "parse", add_special=True)
