@@ -62,7 +62,6 @@ class CharPattern final : public TextPattern {
   void FindDecided(std::string_view text, std::vector<Piece>* matches) const override {
     FindAll(text, matches);
   }
-  std::optional<size_t> longest() const override { return 4; }
   void Describe(std::string* out) const override {
     out->append("chars;");
     DescribeString(name_, out);

@@ -64,6 +64,10 @@ class ModelWriter {
                   ProtoInt(4, remove_extra_whitespaces);
     return *this;
   }
+  ModelWriter& NormalizerFields(std::string_view fields) {
+    normalizer_ += fields;
+    return *this;
+  }
   std::string Bytes() const {
     return pieces_ + ProtoBytes(2, trainer_) + ProtoBytes(3, normalizer_);
   }

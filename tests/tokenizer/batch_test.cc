@@ -149,6 +149,22 @@ TEST(CachedTokenizerTest, TheKeyHoldsProvenanceAndEveryOption) {
   EXPECT_EQ(cached->GetStats().entries, 11u);
 }
 
+TEST(CachedTokenizerTest, EverythingElseIsAnsweredByTheTokenizerInside) {
+  const TokenizerPtr inner = TinyRankTokenizer();
+  const auto cached = NewCachedTokenizer(inner);
+  const std::string text = "hello world <|user|>";
+  EXPECT_EQ(cached->Count(text), inner->Count(text));
+  EXPECT_EQ(cached->Decode(inner->EncodeIds(text)), text);
+  EXPECT_EQ(cached->vocabulary().size(), inner->vocabulary().size());
+  EXPECT_EQ(cached->fingerprint(), inner->fingerprint());
+  std::vector<TokenId> ids;
+  EXPECT_OK(cached->EncodeTo(text, [&ids](absl::Span<const TokenId> more) {
+    ids.insert(ids.end(), more.begin(), more.end());
+    return absl::OkStatus();
+  }));
+  EXPECT_EQ(ids, inner->EncodeIds(text));
+}
+
 TEST(CachedTokenizerTest, StaysWithinItsBudgetAndDropsTheOldest) {
   CachedTokenizerOptions options;
   options.shards = 1;

@@ -7,14 +7,17 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/escaping.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "penstock/tokenizer.h"
+#include "tests/support/charsmap_writer.h"
 #include "tests/support/seed.h"
 #include "tests/support/status_matchers.h"
 #include "tests/tokenizer/every_kind.h"
 #include "tokenizer/engine.h"
 #include "tokenizer/huggingface/serde_numbers.h"
+#include "tokenizer/split_grammar.h"
 
 namespace penstock {
 namespace {
@@ -35,24 +38,44 @@ struct Variants {
   std::vector<std::string> values;
 };
 
+// A pattern as JSON spells it.
+std::string Escaped(const std::string& pattern) {
+  std::string out;
+  for (const char c : pattern) {
+    if (c == '\\' || c == '"') out.push_back('\\');
+    out.push_back(c);
+  }
+  return out;
+}
+
 std::string Wrapped(const std::string& list, const std::string& values) {
   return R"({"type": "Sequence", ")" + list + R"(": [)" + values + "]}";
 }
 
 Variants Normalizers() {
-  Variants v{
-      "normalizer",
-      {R"({"type": "NFC"})", R"({"type": "NFD"})", R"({"type": "NFKC"})", R"({"type": "NFKD"})",
-       R"({"type": "Lowercase"})", R"({"type": "StripAccents"})", R"({"type": "Nmt"})",
-       R"({"type": "ByteLevel"})", R"({"type": "Strip", "strip_left": true, "strip_right": true})",
-       R"({"type": "Strip", "strip_left": false, "strip_right": true})",
-       R"({"type": "Strip", "strip_left": true, "strip_right": false})",
-       R"({"type": "Prepend", "prepend": "a"})", R"({"type": "Prepend", "prepend": "b"})",
-       R"({"type": "Replace", "pattern": {"String": "a"}, "content": "b"})",
-       R"({"type": "Replace", "pattern": {"String": "b"}, "content": "b"})",
-       R"({"type": "Replace", "pattern": {"String": "a"}, "content": ""})",
-       R"({"type": "Replace", "pattern": {"Regex": "a"}, "content": "b"})",
-       R"({"type": "Replace", "pattern": {"Regex": "a+"}, "content": "b"})"}};
+  Variants v{"normalizer",
+             {R"({"type": "NFC"})",
+              R"({"type": "NFD"})",
+              R"({"type": "NFKC"})",
+              R"({"type": "NFKD"})",
+              R"({"type": "Lowercase"})",
+              R"({"type": "StripAccents"})",
+              R"({"type": "Nmt"})",
+              R"({"type": "ByteLevel"})",
+              R"({"type": "Strip", "strip_left": true, "strip_right": true})",
+              R"({"type": "Strip", "strip_left": false, "strip_right": true})",
+              R"({"type": "Strip", "strip_left": true, "strip_right": false})",
+              R"({"type": "Prepend", "prepend": "a"})",
+              R"({"type": "Prepend", "prepend": "b"})",
+              R"({"type": "Replace", "pattern": {"String": "a"}, "content": "b"})",
+              R"({"type": "Replace", "pattern": {"String": "b"}, "content": "b"})",
+              R"({"type": "Replace", "pattern": {"String": "a"}, "content": ""})",
+              R"({"type": "Replace", "pattern": {"Regex": "a"}, "content": "b"})",
+              R"({"type": "Replace", "pattern": {"Regex": "a+"}, "content": "b"})",
+              R"({"type": "Replace", "pattern": {"Regex": ")" + Escaped(internal::kGpt2Pattern) +
+                  R"("}, "content": "b"})",
+              R"({"type": "Replace", "pattern": {"Regex": ")" + Escaped(internal::kCl100kPattern) +
+                  R"("}, "content": "b"})"}};
   const char* const kFlags[] = {"clean_text", "handle_chinese_chars", "lowercase", "strip_accents"};
   for (int bits = 0; bits < 16; ++bits) {
     std::string bert = R"({"type": "BertNormalizer")";
@@ -60,6 +83,10 @@ Variants Normalizers() {
       bert += std::string(", \"") + kFlags[i] + "\": " + ((bits >> i & 1) != 0 ? "true" : "false");
     }
     v.values.push_back(bert + "}");
+  }
+  for (const char* to : {"x", "y"}) {
+    v.values.push_back(R"({"type": "Precompiled", "precompiled_charsmap": ")" +
+                       absl::Base64Escape(WriteCharsmap({{"a", to}})) + R"("})");
   }
   v.values.push_back(Wrapped("normalizers", v.values[0] + "," + v.values[4]));
   v.values.push_back(Wrapped("normalizers", v.values[4] + "," + v.values[0]));
@@ -186,22 +213,48 @@ TEST(ComponentsTest, EveryOptionThatChangesIdsChangesTheFingerprint) {
   }
 }
 
+void ExpectSameIdsInWindows(const NamedTokenizer& t, SeededRandom* random) {
+  for (size_t i = 0; i < Scaled(10); ++i) {
+    const std::string text = MixedText(random, 1 + random->Below(40));
+    std::vector<TokenId> ids;
+    absl::AnyInvocable<absl::Status(absl::Span<const TokenId>)> sink =
+        [&ids](absl::Span<const TokenId> more) {
+          ids.insert(ids.end(), more.begin(), more.end());
+          return absl::OkStatus();
+        };
+    ASSERT_OK(t.tokenizer->engine()->EncodeTo(text, &sink, 1 + random->Below(60)));
+    ASSERT_EQ(ids, t.tokenizer->EncodeIds(text)) << t.name << ": " << testing::PrintToString(text);
+  }
+}
+
 TEST(ComponentsTest, EachGivesTheSameIdsInWindowsOfAnySize) {
   SeededRandom random;
   const std::vector<NamedTokenizer> all = TokenizersOf(PENSTOCK_GOLDEN_FOLDER "/components");
   ASSERT_GE(all.size(), 90u);
   for (const NamedTokenizer& t : all) {
-    for (size_t i = 0; i < Scaled(10); ++i) {
-      const std::string text = MixedText(&random, 1 + random.Below(40));
-      std::vector<TokenId> ids;
-      absl::AnyInvocable<absl::Status(absl::Span<const TokenId>)> sink =
-          [&ids](absl::Span<const TokenId> more) {
-            ids.insert(ids.end(), more.begin(), more.end());
-            return absl::OkStatus();
-          };
-      ASSERT_OK(t.tokenizer->engine()->EncodeTo(text, &sink, 1 + random.Below(60)));
-      ASSERT_EQ(ids, t.tokenizer->EncodeIds(text))
-          << t.name << ": " << testing::PrintToString(text);
+    ExpectSameIdsInWindows(t, &random);
+    if (HasFatalFailure()) return;
+  }
+}
+
+// Tokens that untrusted text may hold, of every sort, normalized ones among them.
+TEST(ComponentsTest, ContentTokensAreFoundInWindowsOfAnySizeToo) {
+  SeededRandom random;
+  for (const char* normalizer : {"null", R"({"type": "Lowercase"})", R"({"type": "NFKC"})"}) {
+    for (const std::string& added : AddedTokens().values) {
+      if (added == "[]") continue;
+      const std::string file = File("added_tokens", added);
+      for (const char* token : {"the", " ", "  ", "e\xCC\x81", "A"}) {
+        std::string named = file;
+        named.replace(named.find("\"xy\""), 4, "\"" + std::string(token) + "\"");
+        named.insert(named.rfind(", \"model\""), std::string(", \"normalizer\": ") + normalizer);
+        LoadOptions options;
+        options.content_tokens = {token};
+        PENSTOCK_ASSERT_OK_AND_ASSIGN(const TokenizerPtr t,
+                                      ParseTokenizer(named, "tokenizer.json", options));
+        ExpectSameIdsInWindows({named, t}, &random);
+        if (HasFatalFailure()) return;
+      }
     }
   }
 }

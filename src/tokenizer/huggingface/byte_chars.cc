@@ -48,11 +48,4 @@ bool FromByteChars(std::string_view spelling, std::string* bytes) {
   return true;
 }
 
-std::string ToByteChars(std::string_view bytes) {
-  std::string out;
-  out.reserve(bytes.size() * 2);
-  for (const char b : bytes) out.append(ByteChar(static_cast<uint8_t>(b)));
-  return out;
-}
-
 }  // namespace penstock::internal

@@ -24,8 +24,6 @@ int ByteOfChar(char32_t c);
 // unspecified.
 bool FromByteChars(std::string_view spelling, std::string* bytes);
 
-std::string ToByteChars(std::string_view bytes);
-
 }  // namespace penstock::internal
 
 #endif  // PENSTOCK_SRC_TOKENIZER_HUGGINGFACE_BYTE_CHARS_H_

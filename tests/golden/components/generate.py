@@ -72,6 +72,7 @@ def byte_level(prefix=False, regex=True, trim=True):
     return {"type": "ByteLevel", "add_prefix_space": prefix, "trim_offsets": trim, "use_regex": regex}
 
 
+GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 BEHAVIORS = ["Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"]
 NORMALIZERS = {
     "nfc": {"type": "NFC"}, "nfd": {"type": "NFD"}, "nfkc": {"type": "NFKC"}, "nfkd": {"type": "NFKD"},
@@ -84,6 +85,7 @@ NORMALIZERS = {
     "replace_string": {"type": "Replace", "pattern": {"String": "xx"}, "content": "y"},
     "replace_regex": {"type": "Replace", "pattern": {"Regex": "[aeiou]+|\\.$"}, "content": ""},
     "replace_nothing": {"type": "Replace", "pattern": {"Regex": "x*"}, "content": "-"},
+    "replace_known": {"type": "Replace", "pattern": {"Regex": GPT2}, "content": "<>"},
     "bert": bert(True, True, None, True), "bert_cased": bert(True, True, None, False), "bert_accents": bert(False, True, True, False),
     "bert_lower": bert(True, False, False, True), "bert_nothing": bert(False, False, False, False),
     "precompiled": {"type": "Precompiled", "precompiled_charsmap": charsmap()},
@@ -103,6 +105,9 @@ PRE_TOKENIZERS = {
     **{"punctuation_" + b.lower(): {"type": "Punctuation", "behavior": b} for b in BEHAVIORS},
     **{"split_" + b.lower(): split({"Regex": "[aeiou]|\\s"}, b, False) for b in BEHAVIORS},
     **{"split_other_" + b.lower(): split({"Regex": "[aeiou]|\\s"}, b, True) for b in BEHAVIORS},
+    **{"split_known_" + b.lower(): split({"Regex": GPT2}, b, False) for b in BEHAVIORS},
+    "split_known_other_removed": split({"Regex": GPT2}, "Removed", True),
+    "bert_and_digits": {"type": "Sequence", "pretokenizers": [{"type": "BertPreTokenizer"}, {"type": "Digits", "individual_digits": True}]},
     "split_string": split({"String": "x"}, "Removed", False),
 }
 DECODERS = {
@@ -186,7 +191,7 @@ POST_PROCESSORS = {
     "roberta": {"type": "RobertaProcessing", "sep": ["b", 2], "cls": ["a", 1], "trim_offsets": True, "add_prefix_space": True},
     "roberta_raw": {"type": "RobertaProcessing", "sep": ["b", 2], "cls": ["a", 1], "trim_offsets": False, "add_prefix_space": False},
     "byte_level": byte_level(False, True, True), "byte_level_prefix": byte_level(True, True, True), "byte_level_raw": byte_level(True, True, False),
-    "template": TEMPLATE, "sequence": {"type": "Sequence", "processors": [byte_level(False, True, True), TEMPLATE]},
+    "byte_level_unigram": byte_level(False, True, True), "template": TEMPLATE, "sequence": {"type": "Sequence", "processors": [byte_level(False, True, True), TEMPLATE]},
 }
 POST_TEXTS = ["", "a", " a b", "a  b  ", "\u00a0a", "zz  zz"]
 
@@ -201,7 +206,7 @@ ADDED_TEXTS = ["", "a<T0>b", "<T1> a<T1> <T1>", "x  <T2>  y", "x  <T3>  y", "\n<
 NAMES = {"normalizer": NORMALIZERS, "pre_tokenizer": PRE_TOKENIZERS, "decoder": DECODERS, "model": MODELS, "post_processor": POST_PROCESSORS}
 
 
-def make(kind, part_json):
+def make(kind, part_json, unigram=False):
     """The file with this component, and the texts to try on it."""
     file = {"version": "1.0", "truncation": None, "padding": None, "added_tokens": [], "normalizer": None, "pre_tokenizer": None,
             "post_processor": None, "decoder": None, "model": words([])}
@@ -223,7 +228,10 @@ def make(kind, part_json):
     if kind == "model":
         file["pre_tokenizer"] = {"type": "WhitespaceSplit"}
         return file, MODEL_TEXTS
-    file["model"] = bpe(["<unk>", "a", "b", " ", "Ġ", "\u00a0", "z"], [], unk_token="<unk>", fuse_unk=True)
+    pieces = ["<unk>", "a", "b", " ", "Ġ", "\u00a0", "z"]
+    file["model"] = bpe(pieces, [], unk_token="<unk>", fuse_unk=True)
+    if unigram:
+        file["model"] = {"type": "Unigram", "unk_id": 0, "vocab": [[p, -1.0] for p in pieces]}
     return file, POST_TEXTS
 
 
@@ -261,7 +269,7 @@ def main():
     for kind, parts in NAMES.items():
         for name, part_json in parts.items():
             names.append(kind + "." + name)
-            file, texts = make(kind, part_json)
+            file, texts = make(kind, part_json, name.endswith("_unigram"))
             write(names[-1], file, texts, [("a b", "b  z"), ("", " a")] if kind == "post_processor" else [])
     chars = characters(["abxyz<>T01234567te\u00e9\u00c9 \t\n"])
     for name, normalizer in (("plain", None), ("lowercase", {"type": "Lowercase"})):

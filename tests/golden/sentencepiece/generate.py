@@ -25,6 +25,7 @@ import tokenizers
 HERE = os.path.dirname(os.path.abspath(__file__))
 RULES = [("FF21", "41"), ("FF22", "42"), ("FB01", "66 69"), ("BD", "31 2F 32"), ("A0", "20"), ("9", "20"),
          ("A", "20"), ("200B", ""), ("65 301", "E9"), ("2161", "49 49")]
+DENORMAL_RULES = [("E9", "65 301"), ("31 2F 32", "BD"), ("66 69", "FB01"), ("2047", "3F")]
 MODELS = {
     "sp_bpe": ["--model_type=bpe", "--vocab_size=700", "--character_coverage=0.98", "--byte_fallback=true",
                "--normalization_rule_name=identity", "--remove_extra_whitespaces=false",
@@ -38,6 +39,8 @@ MODELS = {
                    "--control_symbols=<|user|>"],
     "sp_suffix": ["--model_type=unigram", "--vocab_size=500", "--character_coverage=0.98",
                   "--normalization_rule_name=identity", "--treat_whitespace_as_suffix=true"],
+    "sp_denormalized": ["--model_type=bpe", "--vocab_size=500", "--character_coverage=0.98", "--normalization_rule_tsv=RULES",
+                        "--denormalization_rule_tsv=DENORMAL"],
     "sp_word": ["--model_type=word", "--vocab_size=150", "--normalization_rule_name=identity"],
     "sp_char": ["--model_type=char", "--vocab_size=700", "--character_coverage=0.98",
                 "--normalization_rule_name=identity", "--add_dummy_prefix=false", "--byte_fallback=true"],
@@ -196,15 +199,16 @@ def main():
     shutil.rmtree(f"{HERE}/vectors", ignore_errors=True)
     os.makedirs(f"{HERE}/vectors")
     manifest = []
-    with tempfile.NamedTemporaryFile("w", suffix=".tsv") as rules:
-        rules.write("".join(f"{a}\t{b}\n" for a, b in RULES))
-        rules.flush()
+    with tempfile.NamedTemporaryFile("w", suffix=".tsv") as rules, tempfile.NamedTemporaryFile("w", suffix=".tsv") as denormal:
+        for file, table in ((rules, RULES), (denormal, DENORMAL_RULES)):
+            file.write("".join(f"{a}\t{b}\n" for a, b in table))
+            file.flush()
         for name, args in MODELS.items():
             folder = f"{HERE}/vocab/{name}"
             os.makedirs(folder)
             subprocess.run(["spm_train", f"--input={HERE}/text.txt", f"--model_prefix={folder}/tokenizer",
                             "--hard_vocab_limit=false", "--num_threads=1", "--input_format=text"] +
-                           [a.replace("RULES", rules.name) for a in args], check=True, stderr=subprocess.DEVNULL)
+                           [a.replace("DENORMAL", denormal.name).replace("=RULES", "=" + rules.name) for a in args], check=True, stderr=subprocess.DEVNULL)
             os.remove(f"{folder}/tokenizer.vocab")
             vectors = sentencepiece_vectors(f"{folder}/tokenizer.model")
             write_vectors(name, "tokenizer.model", vectors, "literal")

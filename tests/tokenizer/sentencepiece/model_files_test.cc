@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // .model files from end to end: what loads, what is refused and how, who wrote which text.
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -28,6 +30,12 @@ std::vector<TokenId> Ids(const TokenizerPtr& t, std::initializer_list<Segment> s
   const auto e = t->Encode(segments, options);
   EXPECT_TRUE(e.ok()) << e.status();
   return e->ids;
+}
+
+std::string Repeated(const std::string& part, size_t bytes) {
+  std::string text;
+  while (text.size() < bytes) text += part;
+  return text;
 }
 
 // 0 unk, 1 <s>, 2 </s>, 3 control user-defined, 4 content, 5… pieces
@@ -130,6 +138,72 @@ TEST(SentencePieceFileTest, BytesThatAreNoUtf8AreOneReplacementCharacterEach) {
   EXPECT_THAT(t->EncodeIds("\xE4\xB8"
                            "a\xFF"),
               ElementsAre(2, 2, 3, 2));
+}
+
+// Ids of spm_encode 0.1.97 and of sentencepiece 0.2.3 (PyPI).
+TEST(SentencePieceFileTest, EquallyGoodPathsAreChosenAsTheReleaseThatWasAskedForDoes) {
+  ModelWriter model(1);
+  model.Piece("<unk>", 0, 2).Piece("a", -0.1f).Piece("b", -0.7f).Piece("aa", -0.2f);
+  model.Piece("aaa", -0.3f).Piece("<u>", 0, 4).Piece("ab", -0.8f).Piece("bb", -1.4f);
+  model.Normalizer(false, false);
+  LoadOptions newer;
+  newer.sentencepiece_scores = SentencePieceScores::k0_2_3;
+  const TokenizerPtr classic = Load(model), current = Load(model, newer);
+  EXPECT_NE(classic->fingerprint(), current->fingerprint());
+  const std::vector<TokenId> same = {2, 5, 1};
+  EXPECT_EQ(Ids(classic, {Trusted("b<u>a")}), same);
+  EXPECT_EQ(Ids(current, {Trusted("b<u>a")}), same);
+  EXPECT_THAT(classic->EncodeIds("aaa"), ElementsAre(3, 1));
+  EXPECT_THAT(current->EncodeIds("aaa"), ElementsAre(4));
+  EXPECT_THAT(classic->EncodeIds("abbb"), ElementsAre(1, 7, 2));
+  EXPECT_THAT(current->EncodeIds("abbb"), ElementsAre(6, 7));
+  EXPECT_THAT(classic->EncodeIds(std::string(20, 'a')), ElementsAre(3, 4, 3, 3, 1, 4, 4, 4, 1));
+  EXPECT_THAT(current->EncodeIds(std::string(20, 'a')), ElementsAre(3, 4, 3, 4, 4, 4, 4, 1));
+  // In parts too, whichever arithmetic carries the score over.
+  for (const TokenizerPtr& t : {classic, current}) {
+    const std::string text = Repeated("abbb", 60000);
+    std::vector<TokenId> ids;
+    EXPECT_TRUE(t->EncodeTo(text, [&ids](absl::Span<const TokenId> more) {
+                   ids.insert(ids.end(), more.begin(), more.end());
+                   return absl::OkStatus();
+                 }).ok());
+    EXPECT_EQ(ids, t->EncodeIds(text));
+  }
+}
+
+TEST(SentencePieceFileTest, WhateverChangesIdsChangesTheFingerprint) {
+  std::vector<std::pair<std::string, std::string>> files;
+  const auto add = [&files](const std::string& what, const ModelWriter& model) {
+    files.emplace_back(what, model.Bytes());
+  };
+  const auto base = [](int algorithm) {
+    ModelWriter model(algorithm);
+    model.Piece("<unk>", 0, 2).Piece("▁", -1).Piece("a", -2).Piece("▁a", -3);
+    return model;
+  };
+  for (const int algorithm : {1, 2, 3, 4}) {
+    for (const bool prefix : {false, true}) {
+      for (const bool spaces : {false, true}) {
+        add("algorithm " + std::to_string(algorithm), base(algorithm).Normalizer(prefix, spaces));
+      }
+    }
+    const std::string of = " of algorithm " + std::to_string(algorithm);
+    add("an unescaped space" + of, base(algorithm).NormalizerFields(ProtoInt(5, 0)));
+    add("white space as suffix" + of, base(algorithm).Trainer(ProtoInt(24, 1)));
+    add("one more piece" + of, base(algorithm).Piece("b", -4));
+    add("another score" + of, base(algorithm).Piece("b", -5));
+    add("an unused piece" + of, base(algorithm).Piece("b", -4, 5));
+    add("a user-defined piece" + of, base(algorithm).Piece("b", -4, 4));
+    add("a control piece" + of, base(algorithm).Piece("b", -4, 3));
+    add("white space user-defined" + of, base(algorithm).Piece("▁▁", -4, 4));
+  }
+  std::map<std::string, std::string> seen;
+  for (const auto& [what, bytes] : files) {
+    const absl::StatusOr<TokenizerPtr> t = ParseTokenizer(bytes, "test.model");
+    ASSERT_TRUE(t.ok()) << what << ": " << t.status();
+    const auto [other, fresh] = seen.emplace((*t)->fingerprint(), what);
+    EXPECT_TRUE(fresh) << "one fingerprint for " << what << " and " << other->second;
+  }
 }
 
 TEST(SentencePieceFileTest, OffsetsAreBytesOfTheOriginal) {
