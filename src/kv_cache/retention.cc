@@ -37,6 +37,7 @@ absl::StatusOr<Truncated> TruncatePrompt(absl::Span<const TokenId> tokens, const
   PENSTOCK_RETURN_IF_ERROR(rule.Validate());
   const size_t size = tokens.size();
   Truncated cut;
+  cut.kind = rule.kind;
   cut.head_tokens = cut.tail_begin = size;
   if (size > rule.limit_tokens) {
     const size_t over = size - rule.limit_tokens;

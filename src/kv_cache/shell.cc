@@ -40,6 +40,7 @@ CacheShell::CacheShell(BlockStore* store, const KVCacheOptions& options,
     has_windows_ = has_windows_ || groups_[g].kind != Retention::Kind::kFull;
   }
   if (options_.second_tier.has_value()) lower_policy_ = NewLruPolicy();
+  stats_.retention.resize(groups_.size());
 }
 
 CacheShell::~CacheShell() { DropEverything(); }
@@ -142,7 +143,7 @@ size_t CacheShell::CachedBlocks(const KVRequest& request) const {
   const uint32_t scope = FindScope(RootName(*prompt.hasher, request.scope), request.scope);
   if (scope == UINT32_MAX || prompt.hasher != index_.hasher()) return 0;
   index_.Match(scopes_[scope].root, prompt, prompt.names.size(), &path);
-  return FitGroups(path);
+  return FitGroups(path, /*unmatched=*/nullptr);
 }
 
 void CacheShell::AddWarmPrefilled(size_t tokens) {
@@ -192,6 +193,31 @@ std::optional<KVScopeStats> CacheShell::GetScopeStats(const Scope& scope) const 
   if (id == UINT32_MAX) return std::nullopt;
   return scopes_[id].stats;
 }
+
+namespace {
+
+absl::Status CheckCounts(const KVScopeStats& s) {
+  if (s.hit_tokens + s.miss_tokens != s.requested_tokens) {
+    return absl::InternalError(absl::StrCat("hits ", s.hit_tokens, " + misses ", s.miss_tokens,
+                                            " != requested ", s.requested_tokens));
+  }
+  uint64_t cut = 0;
+  for (const KVTruncationStats& t : s.truncation) {
+    cut += t.requests;
+    if (t.missed_tail_tokens > t.tail_tokens || t.prefix_breaks > t.requests ||
+        t.dropped_tokens < t.requests) {
+      return absl::InternalError(absl::StrCat(
+          t.requests, " cut requests: ", t.dropped_tokens, " tokens dropped, ", t.prefix_breaks,
+          " broken; missed ", t.missed_tail_tokens, " of ", t.tail_tokens, " behind the cut"));
+    }
+  }
+  if (cut > s.requests) {
+    return absl::InternalError(absl::StrCat(cut, " cut requests of ", s.requests));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
 
 absl::Status CacheShell::CheckInvariants() const {
   WriterLock lock(mu_);
@@ -255,14 +281,11 @@ absl::Status CacheShell::CheckInvariants() const {
           "group ", g, ": ", used, " blocks, over the capacity of ", *options_.capacity_blocks));
     }
   }
-  const KVScopeStats& total = stats_.total;
-  if (total.hit_tokens + total.miss_tokens != total.requested_tokens) {
-    return absl::InternalError(absl::StrCat("hits ", total.hit_tokens, " + misses ",
-                                            total.miss_tokens, " != requested ",
-                                            total.requested_tokens));
-  }
+  if (absl::Status counted = CheckCounts(stats_.total); !counted.ok()) return counted;
   for (size_t i = 0; i < scopes_.size(); ++i) {
-    if (scopes_[i].root != kNoBlockHandle && scopes_[i].stats.cached_blocks != by_scope[i]) {
+    if (scopes_[i].root == kNoBlockHandle) continue;
+    if (absl::Status counted = CheckCounts(scopes_[i].stats); !counted.ok()) return counted;
+    if (scopes_[i].stats.cached_blocks != by_scope[i]) {
       return absl::InternalError(absl::StrCat(
           "scope ", i, ": counts ", scopes_[i].stats.cached_blocks, " blocks, has ", by_scope[i]));
     }

@@ -142,6 +142,7 @@ class CacheShell : public std::enable_shared_from_this<CacheShell> {
     BlockHandle lowest = kNoBlockHandle;
     size_t in_flight_tokens = 0;
     bool warmed = false;
+    std::vector<size_t> unmatched;  // blocks by group, if there are windows: Retention's price
   };
 
   struct Waiter {
@@ -214,7 +215,8 @@ class CacheShell : public std::enable_shared_from_this<CacheShell> {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void MatchPath(uint32_t scope, const PromptBlocks& prompt, std::vector<BlockHandle>* path,
                  Found* found) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
-  size_t FitGroups(const std::vector<BlockHandle>& path) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  size_t FitGroups(const std::vector<BlockHandle>& path, std::vector<size_t>* unmatched) const
+      ABSL_SHARED_LOCKS_REQUIRED(mu_);
   absl::Status Lookup(const KVRequest& request, PromptBlocks* prompt, Found* found,
                       BlockTable* table, std::vector<BlockHandle>* path);
   void DropIdleScope(Columns* out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

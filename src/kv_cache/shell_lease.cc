@@ -295,8 +295,8 @@ absl::Status CacheShell::Truncate(LeaseRep* lease, size_t end_tokens) {
 }
 
 size_t CacheShell::ApplyRetention(LeaseRep* lease) {
+  if (!has_windows_) return 0;
   Columns dead(groups_.size());
-  size_t freed = 0;
   for (size_t g = 0; g < groups_.size(); ++g) {
     const Retention& rule = groups_[g];
     if (rule.kind != Retention::Kind::kSinkWindow) continue;
@@ -306,12 +306,18 @@ size_t CacheShell::ApplyRetention(LeaseRep* lease) {
                                      : 0;
     for (size_t i = BlocksFor(rule.sink_tokens); i < out_of_window; ++i) {
       BlockId& id = lease->table[g][i];
-      if (id == kNoBlock) continue;
-      if (lease->owned[i] != 0) {
-        dead.by_group[g].push_back(id);
-        ++freed;
-      }
+      if (id != kNoBlock && lease->owned[i] != 0) dead.by_group[g].push_back(id);
       id = kNoBlock;
+    }
+  }
+  size_t freed = 0;
+  {
+    HitLock lock(mu_, books_mu_);
+    for (size_t g = 0; g < groups_.size(); ++g) {
+      const size_t blocks = dead.by_group[g].size();
+      freed += blocks;
+      stats_.retention[g].dropped_blocks += blocks;
+      stats_.retention[g].dropped_tokens += blocks * block_tokens_;
     }
   }
   FreeColumns(&dead, /*subtract=*/true);

@@ -54,7 +54,9 @@ absl::StatusOr<uint32_t> CacheShell::FindOrAddScope(uint64_t name, const Scope& 
 }
 
 // The longest prefix of the path that has, in every group, what the group's rule needs of it.
-size_t CacheShell::FitGroups(const std::vector<BlockHandle>& path) const {
+// `unmatched`: by how much each group alone would shorten it.
+size_t CacheShell::FitGroups(const std::vector<BlockHandle>& path,
+                             std::vector<size_t>* unmatched) const {
   size_t fit = path.size();
   if (!has_windows_) return fit;
   std::vector<std::vector<size_t>> gap_end(
@@ -65,22 +67,30 @@ size_t CacheShell::FitGroups(const std::vector<BlockHandle>& path) const {
       gap_end[g][i + 1] = index_.slots(path[i])[g] == kNoBlock ? i + 1 : gap_end[g][i];
     }
   }
-  const auto fits = [&](size_t blocks) {
+  const auto fits = [&](size_t g, size_t blocks) {
+    const Retention& rule = groups_[g];
+    if (rule.kind == Retention::Kind::kFull) return gap_end[g][blocks] == 0;
+    const size_t tokens = blocks * block_tokens_;
+    const size_t window_begin =
+        rule.window_tokens >= tokens ? 0 : (tokens - rule.window_tokens) / block_tokens_;
+    return gap_end[g][blocks] <= window_begin &&
+           gap_end[g][std::min(blocks, BlocksFor(rule.sink_tokens))] == 0;
+  };
+  const auto all_fit = [&](size_t blocks) {
     for (size_t g = 0; g < groups_.size(); ++g) {
-      const Retention& rule = groups_[g];
-      if (rule.kind == Retention::Kind::kFull) {
-        if (gap_end[g][blocks] != 0) return false;
-        continue;
-      }
-      const size_t tokens = blocks * block_tokens_;
-      const size_t window_begin =
-          rule.window_tokens >= tokens ? 0 : (tokens - rule.window_tokens) / block_tokens_;
-      if (gap_end[g][blocks] > window_begin) return false;
-      if (gap_end[g][std::min(blocks, BlocksFor(rule.sink_tokens))] != 0) return false;
+      if (!fits(g, blocks)) return false;
     }
     return true;
   };
-  while (fit > 0 && !fits(fit)) --fit;
+  if (unmatched != nullptr) {
+    unmatched->assign(groups_.size(), 0);
+    for (size_t g = 0; g < groups_.size(); ++g) {
+      size_t blocks = path.size();
+      while (blocks > 0 && !fits(g, blocks)) --blocks;
+      (*unmatched)[g] = path.size() - blocks;
+    }
+  }
+  while (fit > 0 && !all_fit(fit)) --fit;
   return fit;
 }
 
@@ -90,7 +100,7 @@ void CacheShell::MatchPath(uint32_t scope, const PromptBlocks& prompt,
   found->scope = scope;
   const uint8_t flags = index_.Match(scopes_[scope].root, prompt, usable / block_tokens_, path);
   found->warmed = (flags & IndexNode::kWarmed) != 0;
-  path->resize(FitGroups(*path));
+  path->resize(FitGroups(*path, &found->unmatched));
   size_t device = path->size();  // no block is on the device below one that is not
   while (device > 0 && index_.node((*path)[device - 1]).tier != Tier::kDevice) --device;
   found->blocks = device;
@@ -197,6 +207,19 @@ void CacheShell::AddRequestStats(const KVRequest& request, const Found& found, i
     s->partial_tokens += one * found.partial_tokens;
     s->loaded_tokens += one * loaded;
     s->in_flight_tokens += one * in_flight;
+    if (request.truncated == nullptr || request.truncated->dropped_tokens == 0) continue;
+    const Truncated& cut = *request.truncated;
+    KVTruncationStats& t = s->truncation[static_cast<size_t>(cut.kind)];
+    const size_t head = std::min(cut.head_tokens, request.tokens.size());
+    const uint64_t tail = request.tokens.size() - head;
+    t.requests += one;
+    t.dropped_tokens += one * cut.dropped_tokens;
+    t.tail_tokens += one * tail;
+    t.missed_tail_tokens += one * (request.tokens.size() - std::max<uint64_t>(hit, head));
+    t.prefix_breaks += tail > 0 && hit <= head ? one : 0;
+  }
+  for (size_t g = 0; g < found.unmatched.size(); ++g) {
+    stats_.retention[g].unmatched_tokens += one * found.unmatched[g] * block_tokens_;
   }
 }
 

@@ -459,6 +459,65 @@ TEST(TruncationTest, StridesKeepReuseWhereATailLosesIt) {
             2 * HitsOfAGrowingChat(Truncation::Kind::kSinkTail));
 }
 
+TEST(TruncationTest, WhatEachRuleLostIsCountedApartAndByScope) {
+  KVCacheOptions options;
+  options.capacity_blocks = 40;
+  Host host(40, options);
+  Truncation tail;
+  tail.kind = Truncation::Kind::kSinkTail;
+  tail.limit_tokens = 16;
+  tail.sink_tokens = 4;
+  Truncation stride = tail;
+  stride.kind = Truncation::Kind::kStride;
+  stride.stride_tokens = 8;
+  const auto use = [&](size_t prompt, const Truncation& rule, const char* tenant) {
+    const Truncated cut = *TruncatePrompt(Iota(prompt), rule);
+    KVRequest request = Host::Request(cut.tokens);
+    request.scope.tenant = tenant;
+    request.truncated = &cut;
+    Lease lease = *host.cache->Acquire(request);
+    EXPECT_OK(lease.Commit(cut.tokens.size()));
+    EXPECT_OK(host.cache->CheckInvariants());
+  };
+  use(12, tail, "a");    // fits: not cut
+  use(18, tail, "a");    // keeps 1..4, 7..18; hits the sink
+  use(20, tail, "a");    // cut elsewhere: the tail is computed again
+  use(20, stride, "b");  // keeps 1..4, 13..20
+  use(22, stride, "b");  // cut at the same place: hits 13..20, not 21, 22
+  const auto of = [&](const KVScopeStats& s, Truncation::Kind kind) {
+    return s.truncation[static_cast<size_t>(kind)];
+  };
+  const KVTruncationStats a = of(host.cache->GetStats().total, Truncation::Kind::kSinkTail);
+  EXPECT_EQ(a.requests, 2u);
+  EXPECT_EQ(a.dropped_tokens, 2u + 4u);
+  EXPECT_EQ(a.tail_tokens, 12u + 12u);
+  EXPECT_EQ(a.missed_tail_tokens, 12u + 12u);
+  EXPECT_EQ(a.prefix_breaks, 2u);
+  const KVTruncationStats b = of(host.cache->GetStats().total, Truncation::Kind::kStride);
+  EXPECT_EQ(b.requests, 2u);
+  EXPECT_EQ(b.dropped_tokens, 8u + 8u);
+  EXPECT_EQ(b.tail_tokens, 8u + 10u);
+  EXPECT_EQ(b.missed_tail_tokens, 8u + 2u);
+  EXPECT_EQ(b.prefix_breaks, 1u);
+  Scope scope;
+  scope.tenant = "b";
+  const KVScopeStats mine = *host.cache->GetScopeStats(scope);
+  EXPECT_EQ(of(mine, Truncation::Kind::kStride).dropped_tokens, 16u);
+  EXPECT_EQ(of(mine, Truncation::Kind::kSinkTail).requests, 0u);
+  EXPECT_EQ(of(mine, Truncation::Kind::kKeepHead).requests, 0u);
+  const std::vector<TokenId> huge = Iota(400);  // refused: nothing is counted
+  const Truncated cut = *TruncatePrompt(huge, [] {
+    Truncation rule;
+    rule.kind = Truncation::Kind::kKeepHead;
+    rule.limit_tokens = 300;
+    return rule;
+  }());
+  KVRequest refused = Host::Request(cut.tokens);
+  refused.truncated = &cut;
+  EXPECT_FALSE(host.cache->Acquire(refused).ok());
+  EXPECT_EQ(of(host.cache->GetStats().total, Truncation::Kind::kKeepHead).requests, 0u);
+}
+
 TEST(FitRetentionTest, BytesGoWhereAttentionIs) {
   AttentionProfile near, far;
   near.mass_by_distance.assign(100, 0);
@@ -527,6 +586,11 @@ TEST(RetentionTest, AWindowGroupGivesBackWhatNoLaterTokenSees) {
   EXPECT_OK(host.cache->CheckInvariants());
   lease.Release();
   EXPECT_EQ(host.store->allocated_blocks(), 0u);
+  const KVCacheStats stats = host.cache->GetStats();
+  ASSERT_EQ(stats.retention.size(), 2u);
+  EXPECT_EQ(stats.retention[0].dropped_blocks, 0u);
+  EXPECT_EQ(stats.retention[1].dropped_blocks, 4u);
+  EXPECT_EQ(stats.retention[1].dropped_tokens, 16u);
 }
 
 }  // namespace

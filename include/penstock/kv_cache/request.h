@@ -25,6 +25,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "penstock/base/token.h"
+#include "penstock/kv_cache/retention.h"
 
 namespace penstock {
 
@@ -68,6 +69,9 @@ struct KVRequest {
   absl::Span<const TokenId> tokens;  // the prompt; borrowed for the call
   absl::Span<const ExtraKey>
       extra_keys;  // ordered by token_offset, inside the prompt; borrowed for the call
+  // Set when `tokens` are what TruncatePrompt left: what that lost is counted then, by its rule
+  // (KVTruncationStats). Borrowed for the call.
+  const Truncated* truncated = nullptr;
   ReuseHint hint;
   size_t reserve_tokens = 0;  // room for decode beyond the prompt
   bool read = true;           // false: match nothing

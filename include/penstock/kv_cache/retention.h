@@ -71,10 +71,11 @@ struct PENSTOCK_EXPORT Truncation {
 };
 
 struct Truncated {
+  Truncation::Kind kind = Truncation::Kind::kReject;  // the rule that made it
   std::vector<TokenId> tokens;
   size_t head_tokens = 0;  // kept from the beginning: a cached prefix can be reused this far
   size_t tail_begin = 0;   // where the kept rest begins in the original; its size if there is none
-  size_t dropped_tokens = 0;  // lost to the model
+  size_t dropped_tokens = 0;  // lost to the model; KVRequest::truncated has it counted
 };
 
 // kInvalidArgument: the rule. kResourceExhausted: kReject, and the prompt is too long. O(tokens).

@@ -11,10 +11,32 @@
 #ifndef PENSTOCK_KV_CACHE_STATS_H_
 #define PENSTOCK_KV_CACHE_STATS_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 namespace penstock {
+
+// What cutting prompts lost: requests that came with KVRequest::truncated and dropped anything.
+// What kReject turns away never reaches the cache.
+struct KVTruncationStats {
+  uint64_t requests = 0;
+  uint64_t dropped_tokens = 0;  // lost to the model
+  uint64_t tail_tokens = 0;     // kept from behind the cut
+  uint64_t missed_tail_tokens =
+      0;                       // of these, computed again: nothing cached was cut at that place
+  uint64_t prefix_breaks = 0;  // requests with a tail that hit nothing of it
+};
+
+// What the rule of one group lost.
+struct KVRetentionStats {
+  uint64_t dropped_blocks = 0;  // given back by Lease::ApplyRetention
+  uint64_t dropped_tokens = 0;  // in these
+  // Tokens of cached prefixes that requests could not use because this group has holes in them;
+  // groups with holes at the same place count each.
+  uint64_t unmatched_tokens = 0;
+};
 
 // Since creation, successful Acquires only (Warm excluded).
 // hit_tokens + miss_tokens == requested_tokens; in_flight_tokens is a part of miss_tokens.
@@ -29,6 +51,7 @@ struct KVScopeStats {
   uint64_t inserted_blocks = 0;
   uint64_t evicted_blocks = 0;  // forgotten to make room; offloading does not count
   uint64_t cached_blocks = 0;   // now, all tiers
+  std::array<KVTruncationStats, 5> truncation{};  // by Truncation::Kind
 };
 
 struct KVCacheStats {
@@ -53,6 +76,8 @@ struct KVCacheStats {
   uint64_t late_transfers = 0;    // Transfers that were not finished when they returned
   uint64_t false_candidates = 0;  // hash equal, tokens or keys not: rejected by comparing
   uint64_t rehashes = 0;          // new random table key after a run of such
+
+  std::vector<KVRetentionStats> retention;  // by group
 
   uint64_t warm_prefilled_tokens = 0;  // computed by Warm
   uint64_t warm_saved_tokens =
