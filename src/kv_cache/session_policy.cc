@@ -77,89 +77,122 @@ class SessionPolicy final : public EvictionPolicy {
     if (options_.lru_guard) guard_.OnRequest(request.path, request.cached_blocks, count_);
     if (++requests_ % 128 == 0) model_.Refresh();
 
-    GhostEntry* last = nullptr;
     size_t known = request.cached_blocks;
-    if (request.deepest != kNoBlockHandle) last = &blocks_[request.deepest];
+    GhostEntry* ghost = nullptr;
     while (known < request.path.size()) {
-      GhostEntry* ghost = ghosts_.Find(request.path[known]);
-      if (ghost == nullptr) break;
-      last = ghost;
+      GhostEntry* next = ghosts_.Find(request.path[known]);
+      if (next == nullptr) break;
+      ghost = next;
       ++known;
     }
-    const bool cached = known == request.cached_blocks && last != nullptr;
+    const bool cached = ghost == nullptr && request.deepest != kNoBlockHandle;
+    GhostEntry last;
+    if (ghost != nullptr) last = *ghost;
+    if (cached) last = EntryOf(blocks_.run(request.deepest));
+    const bool any = ghost != nullptr || cached;
     GhostEntry mine;
     mine.last = now;
     mine.known = Clamp16(known);
     mine.length = Clamp16(request.path.size());
     size_t turn = 0;
-    bool continues = false;
-    if (last != nullptr && last->kind >= kSharedClasses && known + 2 >= last->length) {
-      continues = true;
-      turn = classes_[last->kind].turn + 1;
-      CountReuse(*last, known, now - last->last);
-    } else if (last != nullptr) {
-      MarkShared(last, cached ? request.deepest : kNoBlockHandle, now);
+    const bool continues = any && last.kind >= kSharedClasses && known + 2 >= last.length;
+    if (continues) {
+      turn = classes_[last.kind].turn + 1;
+      CountReuse(last, known, now - last.last);
+    } else if (any) {
+      const uint8_t kind = CountShared(last, now);
+      if (ghost != nullptr) {
+        ghost->kind = kind;
+        ghost->last = now;
+      } else {
+        const uint32_t run = Alone(request.deepest);
+        Unlink(run);
+        runs_[run].kind = kind;
+        runs_[run].last = now;
+        LinkHot(run);
+      }
     }
     mine.kind = ClassOf(turn, request.hint);
     CountStart(mine);
     if (continues && cached) {  // the path may go on from here again, whatever it ends in
-      Unlink(request.deepest);
-      Become(last, mine);
-      last->last = now;
+      const uint32_t run = EndingIn(request.deepest);
+      Unlink(run);
+      Become(&runs_[run], mine);
     }
     return Cookie(mine);
   }
 
   void OnInsert(BlockHandle block, BlockHandle parent, uint64_t name, uint64_t cookie,
                 MonoTime now) override {
-    if (block >= blocks_.size()) {
-      blocks_.resize(block + 1);
-      depths_.resize(block + 1);
-    }
-    blocks_[block] = FromCookie(cookie);
-    blocks_[block].name = name & GhostEntry::kNameMask;
-    blocks_[block].last = Millis(now);
-    depths_[block] = parent >= depths_.size() ? 0 : Clamp16(depths_[parent] + size_t{1});
     ghosts_.Erase(name);
-    LinkHot(block);
+    GhostEntry request = FromCookie(cookie);
+    request.last = Millis(now);
+    const uint32_t above = parent == kNoBlockHandle ? kNoRun : blocks_.run(parent);
+    blocks_.Add(block, parent == kNoBlockHandle ? 0 : Clamp16(blocks_.depth(parent) + size_t{1}));
+    if (above != kNoRun && runs_[above].end == parent && SameRequest(runs_[above], request)) {
+      blocks_.run(block) = above;
+      Run& run = runs_[above];
+      run.end = block;
+      run.last = request.last;
+      ++run.blocks;
+      if (classes_[run.kind].list[run.part].hot != above || run.part != PartOf(run)) {
+        Unlink(above);
+        LinkHot(above);
+      }
+    } else {
+      LinkHot(NewRun(block, request));
+    }
     ++count_;
   }
 
   void OnTouch(BlockHandle block, uint64_t cookie, MonoTime now) override {
-    GhostEntry& b = blocks_[block];
-    Unlink(block);
-    if (b.kind >= kSharedClasses && cookie != 0) Become(&b, FromCookie(cookie));
-    b.last = Millis(now);
-    LinkHot(block);
+    GhostEntry request = FromCookie(cookie);
+    request.last = Millis(now);
+    const uint32_t among = blocks_.run(block);
+    if (runs_[among].end != block && SameRequest(runs_[among], request)) return;  // goes on already
+    const uint32_t id = EndingIn(block);
+    Run& run = runs_[id];
+    Unlink(id);
+    if (run.kind >= kSharedClasses && cookie != 0) Become(&run, request);
+    run.last = request.last;
+    LinkHot(id);
   }
 
   void OnLeaf(BlockHandle block, BlockHandle child) override {
-    GhostEntry& b = blocks_[block];
-    const GhostEntry& c = blocks_[child];
-    if (b.kind >= kSharedClasses && c.last >= b.last) {
-      Unlink(block);
-      Become(&b, c);
-      b.last = c.last;
+    const uint32_t from = blocks_.run(child);
+    if (const uint32_t id = blocks_.run(block); id == from || runs_[id].end == kNoBlockHandle) {
+      runs_[id].end = block;
     }
-    if (!links_.linked(block)) LinkByAge(block);
+    const uint32_t to = EndingIn(block);
+    if (from == to) {
+      if (links_.linked(to) && runs_[to].part == PartOf(runs_[to])) return;
+      Unlink(to);
+    } else {
+      const Run& c = runs_[from];
+      if (runs_[to].kind >= kSharedClasses && c.last >= runs_[to].last) {
+        Unlink(to);
+        Become(&runs_[to], EntryOf(from));
+      }
+    }
+    if (!links_.linked(to)) LinkByAge(to);
   }
 
   BlockHandle PickVictim(const EvictionView& view, MonoTime time) override {
     const uint32_t now = Millis(time);
     const bool lru = options_.lru_guard && guard_.lru_is_better();
-    BlockHandle best = kNoBlockHandle;
+    uint32_t best = kNoRun;
     double lowest = 0;
     for (size_t k = 0; k < used_classes_; ++k) {
       const size_t parts = k < kSharedClasses ? 1 : static_cast<size_t>(kParts);
       for (size_t part = 0; part < parts; ++part) {
         HandleList& list = classes_[k].list[part];
         for (const bool hot : {false, true}) {
-          BlockHandle* end = hot ? &list.hot : &list.cold;
-          while (*end != kNoBlockHandle && !view.evictable(*end)) links_.Remove(&list, *end);
-          if (*end == kNoBlockHandle) break;
-          const uint32_t age = now - blocks_[*end].last;
+          uint32_t* end = hot ? &list.hot : &list.cold;
+          while (*end != kNoRun && !view.evictable(runs_[*end].end)) links_.Remove(&list, *end);
+          if (*end == kNoRun) break;
+          const uint32_t age = now - runs_[*end].last;
           const double worth = lru ? -static_cast<double>(age) : Worth(k, part, age);
-          if (best == kNoBlockHandle || worth < lowest) {
+          if (best == kNoRun || worth < lowest) {
             best = *end;
             lowest = worth;
           }
@@ -167,15 +200,22 @@ class SessionPolicy final : public EvictionPolicy {
         }
       }
     }
-    return best;
+    if (best == kNoRun) return kNoBlockHandle;
+    victim_name_ = view.name(runs_[best].end);
+    return runs_[best].end;
   }
 
   void OnRemove(BlockHandle block, bool evicted) override {
-    Unlink(block);
+    const uint32_t id = blocks_.run(block);
+    Run& run = runs_[id];
     --count_;
-    if (evicted)
-      ghosts_.Insert(blocks_[block],
-                     std::max(kFewestGhosts, options_.ghosts_per_block * (count_ + 1)));
+    if (evicted) {
+      GhostEntry ghost = EntryOf(id);
+      ghost.name = victim_name_ & GhostEntry::kNameMask;
+      ghosts_.Insert(ghost, std::max(kFewestGhosts, options_.ghosts_per_block * (count_ + 1)));
+    }
+    if (run.end == block) Lose(id);
+    Leave(block, id);
   }
 
  private:
@@ -198,10 +238,104 @@ class SessionPolicy final : public EvictionPolicy {
     e.length = static_cast<uint16_t>(cookie >> 32);
     return e;
   }
-  static void Become(GhostEntry* block, const GhostEntry& request) {
-    block->kind = request.kind;
-    block->known = request.known;
-    block->length = request.length;
+
+  // What neighbours on a path that came with one request have in common. Ordered by their ends:
+  // only the end of a run can be a leaf. A run is a chain, so an end that goes leaves the block
+  // before it as the end, unless that has other continuations: then the end is unknown until it has
+  // none.
+  struct Run {
+    BlockHandle end = kNoBlockHandle;
+    uint32_t last = 0;  // milliseconds
+    uint32_t blocks = 0;
+    uint16_t known = 0;  // of the request: as GhostEntry
+    uint16_t length = 0;
+    uint8_t kind = 0;
+    uint8_t part = 0;  // of the list it stands in, if it is linked
+  };
+  static constexpr uint32_t kNoRun = kNoBlockHandle;
+
+  // Run and depth by block, in pieces: growing copies nothing and reserves little.
+  class Blocks {
+   public:
+    void Add(BlockHandle block, uint16_t depth) {
+      while (block / kPiece >= pieces_.size()) pieces_.push_back(std::make_unique<Piece>());
+      pieces_[block / kPiece]->depth[block % kPiece] = depth;
+    }
+    uint32_t& run(BlockHandle block) { return pieces_[block / kPiece]->run[block % kPiece]; }
+    uint16_t depth(BlockHandle block) const {
+      return pieces_[block / kPiece]->depth[block % kPiece];
+    }
+
+   private:
+    static constexpr size_t kPiece = 4096;
+    struct Piece {
+      uint32_t run[kPiece];
+      uint16_t depth[kPiece];
+    };
+    std::vector<std::unique_ptr<Piece>> pieces_;
+  };
+
+  static void Become(Run* run, const GhostEntry& request) {
+    run->kind = request.kind;
+    run->known = request.known;
+    run->length = request.length;
+    run->last = request.last;
+  }
+  static bool SameRequest(const Run& run, const GhostEntry& request) {
+    return run.kind == request.kind && run.known == request.known && run.length == request.length;
+  }
+  GhostEntry EntryOf(uint32_t id) const {
+    GhostEntry e;
+    e.kind = runs_[id].kind;
+    e.known = runs_[id].known;
+    e.length = runs_[id].length;
+    e.last = runs_[id].last;
+    return e;
+  }
+
+  uint32_t NewRun(BlockHandle block, const GhostEntry& request) {
+    uint32_t id = static_cast<uint32_t>(runs_.size());
+    if (free_runs_.empty()) {
+      runs_.emplace_back();
+    } else {
+      id = free_runs_.back();
+      free_runs_.pop_back();
+    }
+    runs_[id] = Run();
+    Become(&runs_[id], request);
+    runs_[id].end = block;
+    runs_[id].blocks = 1;
+    blocks_.run(block) = id;
+    return id;
+  }
+  // `block` is not of the run any more.
+  void Leave(BlockHandle block, uint32_t id) {
+    blocks_.run(block) = kNoRun;
+    if (--runs_[id].blocks == 0) {
+      Unlink(id);
+      free_runs_.push_back(id);
+    }
+  }
+  void Lose(uint32_t id) {
+    Unlink(id);
+    runs_[id].end = kNoBlockHandle;
+  }
+  // The run of `block` alone, like the one it was in.
+  uint32_t Alone(BlockHandle block) {
+    const uint32_t id = blocks_.run(block);
+    if (runs_[id].blocks == 1) {
+      runs_[id].end = block;
+      return id;
+    }
+    if (runs_[id].end == block) Lose(id);
+    const GhostEntry entry = EntryOf(id);
+    Leave(block, id);
+    return NewRun(block, entry);
+  }
+  // A run whose end `block` is.
+  uint32_t EndingIn(BlockHandle block) {
+    const uint32_t id = blocks_.run(block);
+    return runs_[id].end == block ? id : Alone(block);
   }
 
   uint32_t Millis(MonoTime t) {
@@ -214,12 +348,11 @@ class SessionPolicy final : public EvictionPolicy {
     return latest_;  // never backwards, whatever the clock does
   }
 
-  size_t PartOf(BlockHandle block) const {
-    const GhostEntry& e = blocks_[block];
-    if (e.kind < kSharedClasses) return 0;
-    const size_t depth = depths_[block];
-    if (depth < e.known) return kPrefix;
-    return depth + 1u >= e.length ? kEnd : kNew;
+  uint8_t PartOf(const Run& run) const {
+    if (run.kind < kSharedClasses || run.end == kNoBlockHandle) return 0;
+    const size_t depth = blocks_.depth(run.end);
+    if (depth < run.known) return kPrefix;
+    return depth + 1u >= run.length ? kEnd : kNew;
   }
 
   double Worth(size_t c, size_t part, uint32_t age) const {
@@ -304,55 +437,56 @@ class SessionPolicy final : public EvictionPolicy {
     return log;
   }
 
-  // `at` is where conversations part: a system prompt, a template.
-  void MarkShared(GhostEntry* at, BlockHandle cached, uint32_t now) {
-    const bool again = at->kind < kSharedClasses;
-    if (again) model_.AddReuse(classes_[at->kind].model[0], now - at->last, 1);
-    if (cached != kNoBlockHandle) Unlink(cached);
-    at->kind =
-        static_cast<uint8_t>(again ? std::min<size_t>(at->kind + 1u, kSharedClasses - 1) : 0);
-    at->last = now;
-    model_.AddStart(classes_[at->kind].model[0], 1);
-    if (cached != kNoBlockHandle) LinkHot(cached);
+  // `at` is where conversations part: a system prompt, a template. Returns its kind from now on.
+  uint8_t CountShared(const GhostEntry& at, uint32_t now) {
+    const bool again = at.kind < kSharedClasses;
+    if (again) model_.AddReuse(classes_[at.kind].model[0], now - at.last, 1);
+    const size_t kind = again ? std::min<size_t>(at.kind + 1u, kSharedClasses - 1) : 0;
+    model_.AddStart(classes_[kind].model[0], 1);
+    return static_cast<uint8_t>(kind);
   }
 
-  HandleList* ListOf(BlockHandle block) {
-    return &classes_[blocks_[block].kind].list[PartOf(block)];
+  HandleList* ListFor(uint32_t id) {
+    Run& run = runs_[id];
+    run.part = PartOf(run);
+    return &classes_[run.kind].list[run.part];
   }
-  void LinkHot(BlockHandle block) { links_.PushHot(ListOf(block), block); }
+  void LinkHot(uint32_t id) { links_.PushHot(ListFor(id), id); }
   // At its age; near enough if that is far from both ends.
-  void LinkByAge(BlockHandle block) {
-    HandleList* list = ListOf(block);
-    BlockHandle hot = list->hot, cold = list->cold;
-    const uint32_t last = blocks_[block].last;
-    for (size_t steps = 0; hot != kNoBlockHandle && steps < kSortSteps; ++steps) {
-      if (blocks_[hot].last <= last) {
-        links_.InsertHotter(list, hot, block);
+  void LinkByAge(uint32_t id) {
+    HandleList* list = ListFor(id);
+    uint32_t hot = list->hot, cold = list->cold;
+    const uint32_t last = runs_[id].last;
+    for (size_t steps = 0; hot != kNoRun && steps < kSortSteps; ++steps) {
+      if (runs_[hot].last <= last) {
+        links_.InsertHotter(list, hot, id);
         return;
       }
-      if (blocks_[cold].last >= last) {
-        links_.InsertColder(list, cold, block);
+      if (runs_[cold].last >= last) {
+        links_.InsertColder(list, cold, id);
         return;
       }
       hot = links_.colder(hot);
       cold = links_.hotter(cold);
     }
-    if (hot == kNoBlockHandle || cold == kNoBlockHandle) {
-      links_.PushCold(list, block);
+    if (hot == kNoRun || cold == kNoRun) {
+      links_.PushCold(list, id);
     } else {
-      links_.InsertHotter(list, hot, block);
+      links_.InsertHotter(list, hot, id);
     }
   }
-  void Unlink(BlockHandle block) {
-    if (links_.linked(block)) links_.Remove(ListOf(block), block);
+  void Unlink(uint32_t id) {
+    if (links_.linked(id)) links_.Remove(&classes_[runs_[id].kind].list[runs_[id].part], id);
   }
 
   const SessionPolicyOptions options_;
   std::vector<Class> classes_;
   size_t used_classes_ = 0;
-  std::vector<GhostEntry> blocks_;
-  std::vector<uint16_t> depths_;
-  HandleLinks links_;
+  Blocks blocks_;
+  std::vector<Run> runs_;
+  std::vector<uint32_t> free_runs_;
+  HandleLinks links_;  // of runs
+  uint64_t victim_name_ = 0;
   GhostTable ghosts_;
   ReuseModel model_;
   ShadowLru guard_;

@@ -193,6 +193,7 @@ class CacheShell : public std::enable_shared_from_this<CacheShell> {
     explicit View(const PrefixIndex& index) : index_(index) {}
     bool evictable(BlockHandle block) const override;
     uint32_t depth(BlockHandle block) const override { return index_.node(block).depth; }
+    uint64_t name(BlockHandle block) const override { return index_.node(block).name; }
 
    private:
     const PrefixIndex& index_;
@@ -203,6 +204,7 @@ class CacheShell : public std::enable_shared_from_this<CacheShell> {
     explicit LowerView(const PrefixIndex& index) : index_(index) {}
     bool evictable(BlockHandle block) const override;
     uint32_t depth(BlockHandle block) const override { return index_.node(block).depth; }
+    uint64_t name(BlockHandle block) const override { return index_.node(block).name; }
 
    private:
     const PrefixIndex& index_;

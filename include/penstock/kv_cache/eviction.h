@@ -39,6 +39,7 @@ class EvictionView {
   virtual ~EvictionView() = default;
   virtual bool evictable(BlockHandle block) const = 0;  // no cached continuation, no lease, no pin
   virtual uint32_t depth(BlockHandle block) const = 0;  // 0 = first block of a prompt
+  virtual uint64_t name(BlockHandle block) const = 0;   // as in PolicyRequest::path
 };
 
 // A request as a policy sees it.
@@ -95,7 +96,8 @@ struct SessionPolicyOptions {
 // Learns, for each kind of block (turn of its conversation, hints, part of its prompt), how likely
 // and how soon it comes back, counting evicted blocks too, and evicts the kind that earns least per
 // second of residence; oldest or newest first within a kind. Nothing is fitted beforehand. The
-// default. O(kinds) a victim: 18 without hints, at most 186; 26 bytes a block, and the ghosts.
+// default. O(kinds) a victim: 18 without hints, at most 186. 6 bytes a block, 28 for what a request
+// adds to a path (and for a block of it that another request ends in), and the ghosts.
 PENSTOCK_EXPORT std::unique_ptr<EvictionPolicy> NewSessionPolicy(
     const SessionPolicyOptions& options = SessionPolicyOptions());
 
