@@ -72,6 +72,19 @@ class GhostTable {
     }
   }
 
+  // Forgets the oldest beyond `capacity`.
+  void Shrink(size_t capacity) {
+    while (live_ > capacity) ForgetOldest();
+  }
+
+  template <typename Predicate>
+  void EraseIf(Predicate&& gone) {
+    for (size_t n = 0; n < ring_used_; ++n) {
+      const GhostEntry& e = ring_[(head_ + n) % ring_.size()];
+      if (e.length != kDead && gone(uint64_t{e.name})) Erase(e.name);
+    }
+  }
+
   size_t size() const { return live_; }
 
  private:

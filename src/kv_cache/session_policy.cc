@@ -180,6 +180,7 @@ class SessionPolicy final : public EvictionPolicy {
   BlockHandle PickVictim(const EvictionView& view, MonoTime time) override {
     const uint32_t now = Millis(time);
     const bool lru = options_.lru_guard && guard_.lru_is_better();
+    guard_.OnEviction();
     uint32_t best = kNoRun;
     double lowest = 0;
     for (size_t k = 0; k < used_classes_; ++k) {
@@ -390,6 +391,10 @@ class SessionPolicy final : public EvictionPolicy {
     uint64_t p = 0, gap = 0, ttl = 0;
     int priority = 0;
     if (options_.use_hints) {
+      if (hint.p_reuse.has_value() || hint.expected_gap.has_value() || hint.ttl.has_value() ||
+          hint.priority != 0) {
+        guard_.OnHint();
+      }
       if (hint.p_reuse.has_value()) {
         turns = std::min<uint64_t>(turns, 2);
         p = 1 + static_cast<uint64_t>(std::clamp(*hint.p_reuse, 0.0, 1.0) * 5.999);
