@@ -123,7 +123,9 @@ inline const char* BrokenAtSeams(const Tokenizer& t, const std::vector<Segment>&
     size_t begin = e->offsets[i].begin;
     size_t end = e->offsets[i].end;
     const AddedToken* const token = t.vocabulary().FindAdded(e->ids[i]);
-    // In normalized text, also what normalizers make white space of or drop beside it.
+    // In normalized text, also what normalizers make white space of or drop beside it: trust was
+    // checked before lstrip and rstrip took it, and offsets with it are what the reference gives
+    // (differential/random_pipelines.py compares them).
     const auto is_space = [&](size_t at) {
       const internal::DecodedChar c = internal::DecodeUtf8(text, at);
       const char32_t p = c.code_point;

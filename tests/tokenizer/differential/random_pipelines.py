@@ -8,7 +8,7 @@
 Draws files: every normalizer, pre-tokenizer, model, post-processor and decoder with random options and
 vocabularies, added tokens with all flags; and texts for each (combining marks, jamo, emoji, rare planes,
 controls, long runs, look-alikes). Compares ids, offsets, type ids, the special mask, overflowing windows,
-pairs and decoded text. A difference is cut down to the parts of the file that it needs and printed.
+pairs and decoded text, and batches of texts and pairs, cut and padded. A difference is cut down to the parts of the file that it needs and printed.
 Exit status 1 if anything unexplained differs. EXPLAINED lists the rest by reason (src/tokenizer/README.md).
 """
 import argparse
@@ -183,6 +183,22 @@ class Draw:
         if k < 10:
             return {"type": "Replace", "pattern": self.pattern(), "content": self.pick([" ", "", "x"])}
         return {"type": "Sequence", "decoders": [self.decoder(depth + 1) for _ in range(self.r.randint(0, 4))]}
+
+    def batch(self, t, specials):
+        """Rows of texts and pairs, and how they are cut and padded."""
+        pairs = self.pick([0, 0, 1, .5])
+        rows = [[self.text(specials)] + ([self.text(specials)] if self.chance(pairs) else []) for _ in range(self.r.randint(1, 5))]
+        options = {"special": self.chance(.6), "pad": self.r.randrange(300), "pad_type": self.r.randrange(3), "pad_left": self.chance(.4)}
+        if self.chance(.5):
+            added = max(t.num_special_tokens_to_add(len(row) > 1) for row in rows) if options["special"] else 0
+            stride = self.pick([0, 0, 1, 3])
+            options.update(max=self.r.randint(1, 12) + added + stride, stride=stride, left=self.chance(.4),
+                           strategy=self.pick(["longest_first", "longest_first", "only_first", "only_second"]))
+        if self.chance(.4):
+            options["multiple"] = self.r.randint(1, 9)
+        if self.chance(.4):  # the reference leaves longer rows as they are, we refuse them
+            options["fixed"] = options["max"] + self.r.randrange(9) if "max" in options else 2000
+        return rows, options
 
     # Models.
     def sample_pieces(self, byte_level, count):
@@ -454,10 +470,10 @@ def reference(t, options, texts):
 
 def spell(options):
     out = []
-    for key in ("special", "left"):
+    for key in ("special", "left", "pad_left"):
         if options.get(key):
             out.append(key)
-    for key in ("max", "stride"):
+    for key in ("max", "stride", "pad", "pad_type", "fixed", "multiple"):
         if key in options:
             out.append(f"{key}={options[key]}")
     if "strategy" in options and options["strategy"] != "longest_first":
@@ -500,6 +516,39 @@ def differs(t, ours, options, texts):
         mine = ours.decode(ids, skip)
         if back != mine:
             return ("decoded", back, mine)
+    return None
+
+
+def reference_batch(t, options, rows):
+    """[(ids, attention mask, type ids)] of the padded rows, or an error."""
+    try:
+        if "max" in options:
+            t.enable_truncation(options["max"], stride=options.get("stride", 0), strategy=options.get("strategy", "longest_first"),
+                                direction="left" if options.get("left") else "right")
+        else:
+            t.no_truncation()
+        t.enable_padding(direction="left" if options.get("pad_left") else "right", pad_id=options["pad"], pad_type_id=options["pad_type"],
+                         pad_token="[P]", length=options.get("fixed"), pad_to_multiple_of=options.get("multiple"))
+        batch = t.encode_batch([row[0] if len(row) == 1 else tuple(row) for row in rows], add_special_tokens=bool(options.get("special")))
+        return [(e.ids, e.attention_mask, e.type_ids) for e in batch]
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        return "error " + str(error)
+    finally:
+        t.no_padding()
+
+
+def batch_differs(t, ours, options, rows):
+    expected = reference_batch(t, options, rows)
+    got = ours.ask("batch " + spell(options) + " " + " ".join(":".join(map(b64, row)) for row in rows))
+    if not got.startswith("error"):
+        got = [tuple([int(x) for x in part.split(",") if x] for part in row.split("|")) for row in got.split(";")]
+    if isinstance(expected, str) or isinstance(got, str):
+        return None if isinstance(expected, str) and isinstance(got, str) and "CRASH" not in got else ("batch: error", expected, got)
+    for i, name in enumerate(("ids", "attention mask", "type ids")):
+        if [row[i] for row in expected] != [row[i] for row in got]:
+            return ("batch: " + name, [row[i] for row in expected], [row[i] for row in got])
     return None
 
 
@@ -650,6 +699,21 @@ def main():
         counts["files"] += 1
         specials = [a["content"] for a in data["added_tokens"]]
         failed = collections.Counter()
+        for _ in range(args.t // 5):
+            rows, options = draw.batch(t, specials)
+            counts["batches"] += 1
+            d = batch_differs(t, ours, options, rows)
+            if d is None:
+                continue
+            reason = explain("error" if d[0] == "batch: error" else d[0], data, options, rows, d[1], d[2])
+            if reason is not None:
+                counts["explained: " + reason] += 1
+                continue
+            counts["differ: " + d[0]] += 1
+            shown["batch"] += 1
+            if shown["batch"] <= args.show:
+                print(f"--- seed {seed}: {d[0]} {options} {ascii(rows)[:600]}\n    {ascii(data['post_processor'])[:400]}\n"
+                      f"    expected {ascii(d[1])[:500]}\n    got      {ascii(d[2])[:500]}", flush=True)
         for _ in range(args.t):
             texts = [draw.text(specials)]
             options = {"special": draw.chance(.6)}

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 #   pip install tokenizers==0.22.2 tiktoken sentencepiece==0.2.3 protobuf
-#   sh tests/run.sh differential                              all four programs, about an hour
+#   sh tests/run.sh differential                              all five programs, about an hour
 #   PENSTOCK_TEST_SCALE=10 sh tests/run.sh differential       ten times as much
 #
 #   known_files            every vocabulary of PENSTOCK_TEST_DATA × 20,000 generated strings
+#   model_shapes           38 public models' components × 5 vocabularies × 100 texts, and changed fields
 #   random_pipelines       2,000 random tokenizer.json × 30 texts (or pairs)
 #   random_sentencepiece   200 models trained with random options × 200 texts
 #   random_ranks           300 random rank files × 100 texts
@@ -18,6 +19,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 scale=${PENSTOCK_TEST_SCALE:-1}
 case $program in
   known_files) modules="tokenizers tiktoken sentencepiece" options="-n $((20000 * scale))" ;;
+  model_shapes) modules="tokenizers sentencepiece google.protobuf" options="-n $((5 * scale))" ;;
   random_pipelines) modules="tokenizers" options="-n $((2000 * scale))" ;;
   random_sentencepiece) modules="tokenizers sentencepiece google.protobuf" options="-n $((200 * scale))" ;;
   random_ranks) modules="tokenizers tiktoken" options="-n $((300 * scale))" ;;

@@ -8,14 +8,16 @@
 //   open PATH OPTIONS              a file or folder
 //   load NAME BASE64 OPTIONS       the same from memory; NAME is for messages
 //   encode OPTIONS BASE64 [BASE64] one text, or a pair
+//   batch OPTIONS BASE64[:BASE64] …   texts and pairs, padded
 //   decode OPTIONS ID,ID,…
 //
 // OPTIONS is "-" or key=value,… : for open and load `encoding`, `pattern` (base64), `special`
 // (base64:id;…), `sentencepiece=0.2.3`; for encode `special`, `literal`, `max`, `stride`, `left`,
-// `only` (first, second); for decode `skip`.
+// `only` (first, second); for batch also `pad` (id), `pad_type`, `pad_left`, `fixed`, `multiple`;
+// for decode `skip`.
 //
 // Answers: "ok", "error MESSAGE"; for encode ids|begin-end,…|type ids|mask, then ";" and the same
-// for each overflowing window; for decode base64.
+// for each overflowing window; for batch ids|attention mask|type ids a row; for decode base64.
 #include <cstdio>
 #include <iostream>
 #include <map>
@@ -26,6 +28,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "penstock/tokenizer.h"
+#include "penstock/tokenizer/batch_encoding.h"
 
 namespace {
 
@@ -102,6 +105,64 @@ std::string Error(const absl::Status& status) {
   return "error " + message;
 }
 
+PaddingOptions ToPaddingOptions(const Options& options) {
+  PaddingOptions padding;
+  padding.pad_id = std::stoi(options.at("pad"));
+  padding.side = options.count("pad_left") > 0 ? Side::kLeft : Side::kRight;
+  if (options.count("pad_type") > 0) padding.pad_type_id = std::stoi(options.at("pad_type"));
+  if (options.count("fixed") > 0) padding.fixed_length = std::stoul(options.at("fixed"));
+  if (options.count("multiple") > 0) padding.multiple_of = std::stoul(options.at("multiple"));
+  return padding;
+}
+
+absl::StatusOr<BatchEncoding> EncodeRows(const Tokenizer& tokenizer,
+                                         const std::vector<std::string>& words,
+                                         const EncodeOptions& encode) {
+  std::vector<std::vector<std::string>> rows;
+  std::vector<std::vector<Segment>> inputs;
+  bool pairs = false;
+  for (size_t i = 2; i < words.size(); ++i) {
+    rows.emplace_back();
+    for (const std::string& text : std::vector<std::string>(absl::StrSplit(words[i], ':'))) {
+      rows.back().push_back(Unescape(text));
+    }
+    pairs = pairs || rows.back().size() > 1;
+  }
+  for (const auto& row : rows) inputs.push_back({Trusted(row[0])});
+  if (!pairs) return EncodeSegmentsBatch(tokenizer, inputs, encode);
+  BatchEncoding batch;
+  for (const auto& row : rows) {
+    absl::StatusOr<Encoding> e =
+        row.size() == 1 ? tokenizer.Encode({Trusted(row[0])}, encode)
+                        : tokenizer.EncodePair({Trusted(row[0])}, {Trusted(row[1])}, encode);
+    if (!e.ok()) return e.status();
+    batch.encodings.push_back(*std::move(e));
+  }
+  return batch;
+}
+
+std::string AnswerBatch(const Tokenizer& tokenizer, const std::vector<std::string>& words) {
+  const Options options = ParseOptions(words[1]);
+  const auto batch = EncodeRows(tokenizer, words, ToEncodeOptions(options));
+  if (!batch.ok()) return Error(batch.status());
+  const PaddingOptions padding = ToPaddingOptions(options);
+  const auto tensors = batch->Padded<int64_t>(padding);
+  if (!tensors.ok()) return Error(tensors.status());
+  const auto types = batch->PaddedTypeIds<int64_t>(padding);
+  if (!types.ok()) return Error(types.status());
+  const size_t length = tensors->input_ids.size() / batch->encodings.size();
+  std::string out;
+  for (size_t row = 0; row < batch->encodings.size(); ++row) {
+    const auto join = [&](const std::vector<int64_t>& all) {
+      const auto begin = all.begin() + static_cast<std::ptrdiff_t>(row * length);
+      return absl::StrJoin(begin, begin + static_cast<std::ptrdiff_t>(length), ",");
+    };
+    if (row > 0) out += ";";
+    out += join(tensors->input_ids) + "|" + join(tensors->attention_mask) + "|" + join(*types);
+  }
+  return out;
+}
+
 std::string Answer(const std::vector<std::string>& words, TokenizerPtr* tokenizer) {
   if (words[0] == "open" || words[0] == "load") {
     const LoadOptions load = ToLoadOptions(ParseOptions(words.back()));
@@ -112,6 +173,7 @@ std::string Answer(const std::vector<std::string>& words, TokenizerPtr* tokenize
     return loaded.ok() ? "ok" : Error(loaded.status());
   }
   if (*tokenizer == nullptr) return "error nothing loaded";
+  if (words[0] == "batch") return AnswerBatch(**tokenizer, words);
   const Options options = ParseOptions(words[1]);
   if (words[0] == "encode") {
     const EncodeOptions encode = ToEncodeOptions(options);
