@@ -293,5 +293,14 @@ TEST(ReferenceTest, ASecondTemplateTakesTheTwoPartsOfTheFirstForAPair) {
             absl::StatusCode::kUnimplemented);
 }
 
+TEST(ReferenceTest, AnUnknownTokenThatTheModelDoesNotHaveIsNone) {
+  const absl::StatusOr<TokenizerPtr> t = ParseTokenizer(
+      R"({"added_tokens": [{"id": 1, "content": "<unk>", "special": true}],
+      "model": {"type": "BPE", "unk_token": "<unk>", "vocab": {"a": 0}, "merges": []}})",
+      "tokenizer.json");
+  ASSERT_OK(t);
+  EXPECT_THAT((*t)->EncodeIds("aba"), ElementsAre(0, 0));
+}
+
 }  // namespace
 }  // namespace penstock

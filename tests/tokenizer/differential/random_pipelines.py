@@ -652,6 +652,8 @@ EXPLAINED = {
     "the reference fails on text that the vocabulary cannot spell, we leave it out":
         lambda what, data, options, texts, expected, got: what == "error" and isinstance(expected, str)
         and any(s in expected for s in ("Missing [UNK]", "unk_id", "unk token", "<unk>")),
+    "rows longer than the fixed length: the reference leaves them so, we refuse them": lambda what, data, options, texts, expected, got:
+        what == "error" and isinstance(got, str) and "expected at most fixed_length" in got,
     "the reference stops at white space that two added tokens claim": lambda what, data, options, texts, expected, got:
         what == "error" and isinstance(expected, str) and "bad split" in expected,
     "the reference refuses a stride even where nothing is cut off": lambda what, data, options, texts, expected, got:
