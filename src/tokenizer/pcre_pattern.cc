@@ -7,6 +7,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include <array>
 #include <memory>
 #include <optional>
 #include <string>
@@ -50,6 +51,7 @@ class PcrePattern final : public TextPattern {
     pcre2_set_heap_limit(context_.get(), kHeapLimitKib);
     looks_ahead_only_ = LooksAheadOnly();
     if (kinds_.has_value()) FindFirstKinds();
+    if (kinds_.has_value()) FindSingles();
   }
 
   void FindAll(std::string_view text, std::vector<Piece>* matches) const override {
@@ -75,6 +77,11 @@ class PcrePattern final : public TextPattern {
     std::string kinds;
     kinds.reserve(text.size());
     kinds_->Classify(text, &kinds);
+    if (kinds.size() == 1 && partial == 0) {
+      const Single single = singles_[static_cast<uint8_t>(kinds[0])];
+      if (single == Single::kWhole) matches->push_back({0, static_cast<uint32_t>(text.size())});
+      if (single != Single::kOther) return;
+    }
     const size_t first = matches->size();
     FindIn(kinds, partial, matches);
     if (kinds.size() == text.size()) return;  // a byte a character
@@ -121,6 +128,17 @@ class PcrePattern final : public TextPattern {
     }
   }
 
+  // Behind a stage that cuts newlines or digits off one by one there are a million such texts a MiB.
+  void FindSingles() {
+    std::vector<Piece> matches;
+    for (size_t kind = 0; kind < singles_.size(); ++kind) {
+      matches.clear();
+      FindIn(std::string(1, static_cast<char>(kind)), 0, &matches);
+      const bool whole = matches.size() == 1 && matches[0].begin == 0 && matches[0].end == 1;
+      singles_[kind] = matches.empty() ? Single::kNothing : whole ? Single::kWhole : Single::kOther;
+    }
+  }
+
   // What PCRE2 knows of the first byte of any match; nothing if a match may be empty.
   void FindFirstKinds() {
     uint32_t unit = 0;
@@ -158,6 +176,9 @@ class PcrePattern final : public TextPattern {
     return true;
   }
 
+  // The matches in a text of one character.
+  enum class Single : uint8_t { kNothing, kWhole, kOther };
+
   std::string source_;
   std::optional<ClassRegex> kinds_;
   std::unique_ptr<pcre2_code, FreeCode> code_;
@@ -165,7 +186,8 @@ class PcrePattern final : public TextPattern {
   const std::unique_ptr<pcre2_match_context, FreeMatchContext> context_{
       pcre2_match_context_create(nullptr)};
   bool looks_ahead_only_;
-  std::vector<bool> first_kinds_;  // by kind; empty: not known
+  std::vector<bool> first_kinds_;      // by kind; empty: not known
+  std::array<Single, 256> singles_{};  // by kind
 };
 
 }  // namespace

@@ -18,6 +18,7 @@
 #include "tokenizer/engine.h"
 #include "tokenizer/huggingface/serde_numbers.h"
 #include "tokenizer/split_grammar.h"
+#include "tokenizer/text_pattern.h"
 
 namespace penstock {
 namespace {
@@ -256,6 +257,30 @@ TEST(ComponentsTest, ContentTokensAreFoundInWindowsOfAnySizeToo) {
         if (HasFatalFailure()) return;
       }
     }
+  }
+}
+
+TEST(TextPatternTest, ATextOfOneCharacterIsMatchedAsAnyOther) {
+  struct Case {
+    const char* pattern;
+    const char* text;
+    std::vector<std::pair<size_t, size_t>> matches;
+  };
+  const Case cases[] = {{R"(\s?[a-z]+)", "b", {{0, 1}}},    {R"(\s?[a-z]+)", "\n", {}},
+                        {R"(\s+$)", "\n", {{0, 1}}},        {R"(\s+$)", "b", {}},
+                        {R"(\p{L})", "\xC3\xA9", {{0, 2}}}, {R"(\p{L})", "\xE4\xB8\x96", {{0, 3}}},
+                        {R"(x*)", "x", {{0, 1}}},           {R"(x*)", "a", {{0, 0}, {1, 1}}},
+                        {R"((?=a))", "a", {{0, 0}}},        {R"((?=a))", "b", {}},
+                        {R"([^\s\p{L}]|^)", "a", {{0, 0}}}};
+  for (const Case& c : cases) {
+    PENSTOCK_ASSERT_OK_AND_ASSIGN(
+        const auto pattern,
+        internal::CompilePcre(c.pattern, internal::RegexFlavor::kOniguruma, LoadLimits()));
+    std::vector<internal::Piece> matches;
+    pattern->FindAll(c.text, &matches);
+    std::vector<std::pair<size_t, size_t>> got;
+    for (const internal::Piece& m : matches) got.emplace_back(m.begin, m.end);
+    EXPECT_EQ(got, c.matches) << c.pattern << " in " << testing::PrintToString(c.text);
   }
 }
 
