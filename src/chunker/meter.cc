@@ -8,7 +8,7 @@
 namespace penstock::internal {
 
 void Meter::Cover(size_t begin, size_t end, size_t preferred_end) {
-  if (!use_safe_cuts_ || InWindow(begin, end)) return;
+  if (!use_safe_cuts_ || Covers(begin, end)) return;
   const std::string_view text = Text(begin, preferred_end);
   EncodeOptions options;
   options.safe_cuts = true;
@@ -21,24 +21,40 @@ void Meter::Cover(size_t begin, size_t end, size_t preferred_end) {
     return;
   }
   ids_ = std::move(encoding->ids);
-  cuts_.clear();
-  cuts_.reserve(encoding->safe_cuts.size() + 2);
-  cuts_.push_back({0, 0});
-  for (const SafeCut cut : encoding->safe_cuts) {
-    if (cut.byte > 0 && cut.byte < text.size()) cuts_.push_back(cut);
-  }
-  cuts_.push_back({text.size(), ids_.size()});
+  cuts_ = std::move(encoding->safe_cuts);
+  // A host's tokenizer may report the two ends.
+  while (!cuts_.empty() && cuts_.back().byte >= text.size()) cuts_.pop_back();
+  if (!cuts_.empty() && cuts_.front().byte == 0) cuts_.erase(cuts_.begin());
   window_begin_ = begin;
   window_end_ = preferred_end;
+  begin_hint_ = 0;
+  end_hint_ = 0;
   have_window_ = true;
 }
 
-size_t Meter::CutAtOrBefore(size_t byte) const {
+size_t Meter::CutAtOrBefore(size_t byte, size_t* hint) {
   const size_t relative = byte - window_begin_;
-  const auto after =
-      std::upper_bound(cuts_.begin(), cuts_.end(), relative,
-                       [](size_t value, const SafeCut& cut) { return value < cut.byte; });
-  return static_cast<size_t>(after - cuts_.begin()) - 1;
+  const size_t end = cuts_.size() + 2;
+  size_t low = *hint;  // at or before `relative`, once found
+  size_t high = end;   // after it
+  if (CutAt(low).byte > relative) {
+    high = low;
+    low = 0;
+  } else {
+    for (size_t step = 1; low + step < end; step *= 2) {
+      if (CutAt(low + step).byte > relative) {
+        high = low + step;
+        break;
+      }
+      low += step;
+    }
+  }
+  while (high - low > 1) {
+    const size_t middle = low + (high - low) / 2;
+    (CutAt(middle).byte <= relative ? low : high) = middle;
+  }
+  *hint = low;
+  return low;
 }
 
 size_t Meter::CountDirectly(size_t begin, size_t end) {
@@ -47,29 +63,29 @@ size_t Meter::CountDirectly(size_t begin, size_t end) {
 }
 
 size_t Meter::TailCount(size_t cut_index, size_t end) {
-  const size_t begin = window_begin_ + cuts_[cut_index].byte;
+  const size_t begin = CutByte(cut_index);
   Stretch& tail = tails_[end % tails_.size()];
   if (tail.begin != begin || tail.end != end) tail = {begin, end, CountDirectly(begin, end)};
   return tail.count;
 }
 
 size_t Meter::Count(size_t begin, size_t end) {
-  if (!InWindow(begin, end)) return CountDirectly(begin, end);
-  size_t first = CutAtOrBefore(begin);
-  size_t last = CutAtOrBefore(end);
-  const bool begin_safe = cuts_[first].byte + window_begin_ == begin;
-  const bool end_safe = cuts_[last].byte + window_begin_ == end;
-  if (begin_safe && end_safe) return cuts_[last].token - cuts_[first].token;
+  if (!Covers(begin, end)) return CountDirectly(begin, end);
+  size_t first = CutAtOrBefore(begin, &begin_hint_);
+  size_t last = CutAtOrBefore(end, &end_hint_);
+  const bool begin_safe = CutByte(first) == begin;
+  const bool end_safe = CutByte(last) == end;
+  if (begin_safe && end_safe) return CutAt(last).token - CutAt(first).token;
   if (!begin_safe) first += kHeadMargin;
   if (!end_safe) last -= std::min(last, kTailMargin - 1);
   if (first >= last) {
     if (begin_safe && first == last) return TailCount(last, end);
     return CountDirectly(begin, end);
   }
-  size_t count = cuts_[last].token - cuts_[first].token;
+  size_t count = CutAt(last).token - CutAt(first).token;
   if (!end_safe) count += TailCount(last, end);
   if (!begin_safe) {
-    const size_t head_end = window_begin_ + cuts_[first].byte;
+    const size_t head_end = CutByte(first);
     if (head_.begin != begin || head_.end != head_end) {
       head_ = {begin, head_end, CountDirectly(begin, head_end)};
     }
@@ -78,10 +94,10 @@ size_t Meter::Count(size_t begin, size_t end) {
   return count;
 }
 
-bool Meter::IsSlice(size_t begin, size_t end) const {
-  if (!InWindow(begin, end)) return false;
-  return cuts_[CutAtOrBefore(begin)].byte + window_begin_ == begin &&
-         cuts_[CutAtOrBefore(end)].byte + window_begin_ == end;
+bool Meter::IsSlice(size_t begin, size_t end) {
+  if (!Covers(begin, end)) return false;
+  return CutByte(CutAtOrBefore(begin, &begin_hint_)) == begin &&
+         CutByte(CutAtOrBefore(end, &end_hint_)) == end;
 }
 
 bool Meter::EncodeAround(size_t begin, size_t end, size_t cut, std::vector<TokenId>* ids,
@@ -103,35 +119,35 @@ bool Meter::EncodeAround(size_t begin, size_t end, size_t cut, std::vector<Token
 
 // A slice with re-encoded pieces at its unsafe ends; false where they cannot be joined to it.
 bool Meter::Joined(size_t begin, size_t end, std::vector<TokenId>* ids) {
-  if (!InWindow(begin, end)) return false;
-  size_t first = CutAtOrBefore(begin);
-  size_t last = CutAtOrBefore(end);
-  const bool begin_safe = cuts_[first].byte + window_begin_ == begin;
-  const bool end_safe = cuts_[last].byte + window_begin_ == end;
+  if (!Covers(begin, end)) return false;
+  size_t first = CutAtOrBefore(begin, &begin_hint_);
+  size_t last = CutAtOrBefore(end, &end_hint_);
+  const bool begin_safe = CutByte(first) == begin;
+  const bool end_safe = CutByte(last) == end;
   if (!begin_safe) first += kHeadMargin;
   if (!end_safe) last -= std::min(last, kHeadMargin);
   if (first + 2 * kHeadMargin > last) return false;  // short: no gain
-  const auto byte = [this](size_t index) { return window_begin_ + cuts_[index].byte; };
   std::vector<TokenId> head, tail;
   size_t head_size = 0;
   size_t tail_from = 0;
-  if (!begin_safe && !EncodeAround(begin, byte(first + 2), byte(first), &head, &head_size)) {
+  if (!begin_safe && !EncodeAround(begin, CutByte(first + 2), CutByte(first), &head, &head_size)) {
     return false;
   }
-  if (!end_safe && !EncodeAround(byte(last - 2), end, byte(last), &tail, &tail_from)) return false;
+  if (!end_safe && !EncodeAround(CutByte(last - 2), end, CutByte(last), &tail, &tail_from))
+    return false;
   const auto at = [](const std::vector<TokenId>& v, size_t index) {
     return v.begin() + static_cast<std::ptrdiff_t>(index);
   };
   ids->assign(head.cbegin(), at(head, head_size));
-  ids->insert(ids->end(), at(ids_, cuts_[first].token), at(ids_, cuts_[last].token));
+  ids->insert(ids->end(), at(ids_, CutAt(first).token), at(ids_, CutAt(last).token));
   ids->insert(ids->end(), at(tail, tail_from), tail.cend());
   return true;
 }
 
 bool Meter::Ids(size_t begin, size_t end, std::vector<TokenId>* ids) {
   if (IsSlice(begin, end)) {
-    const size_t first = cuts_[CutAtOrBefore(begin)].token;
-    const size_t last = cuts_[CutAtOrBefore(end)].token;
+    const size_t first = CutAt(CutAtOrBefore(begin, &begin_hint_)).token;
+    const size_t last = CutAt(CutAtOrBefore(end, &end_hint_)).token;
     PENSTOCK_CHECK(first <= last && last <= ids_.size());
     ids->assign(ids_.begin() + static_cast<std::ptrdiff_t>(first),
                 ids_.begin() + static_cast<std::ptrdiff_t>(last));

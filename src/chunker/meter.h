@@ -44,6 +44,11 @@ class Meter {
   // REQUIRES: end <= preferred_end; all within the text.
   void Cover(size_t begin, size_t end, size_t preferred_end);
 
+  // Whether Cover() would have nothing to do.
+  bool Covers(size_t begin, size_t end) const {
+    return have_window_ && window_begin_ <= begin && end <= window_end_;
+  }
+
   // Tokens of [begin, end) encoded alone. REQUIRES: begin <= end, within the text.
   size_t Count(size_t begin, size_t end);
 
@@ -53,7 +58,7 @@ class Meter {
   }
 
   // Whether Count() is a difference of two safe cuts.
-  bool IsSlice(size_t begin, size_t end) const;
+  bool IsSlice(size_t begin, size_t end);
 
   // EncodeIds([begin, end)). Returns whether they are a slice as a whole.
   bool Ids(size_t begin, size_t end, std::vector<TokenId>* ids);
@@ -70,11 +75,16 @@ class Meter {
     return held_.substr(begin - base_, end - begin);
   }
   size_t CountDirectly(size_t begin, size_t end);
-  // Index into cuts_ of the last cut at or before `byte`; window_begin_ is cut 0.
-  size_t CutAtOrBefore(size_t byte) const;
-  bool InWindow(size_t begin, size_t end) const {
-    return have_window_ && window_begin_ <= begin && end <= window_end_;
+  // The cuts of the window, relative to window_begin_: 0 is its begin, the last its end.
+  SafeCut CutAt(size_t index) const {
+    if (index == 0) return {0, 0};
+    if (index <= cuts_.size()) return cuts_[index - 1];
+    return {window_end_ - window_begin_, ids_.size()};
   }
+  size_t CutByte(size_t index) const { return window_begin_ + CutAt(index).byte; }
+  // The last cut at or before `byte`. Looks near *hint, the answer to a question before, and leaves
+  // the answer there: packing asks for ascending places. O(log(distance)).
+  size_t CutAtOrBefore(size_t byte, size_t* hint);
   size_t TailCount(size_t cut_index, size_t end);
   bool Joined(size_t begin, size_t end, std::vector<TokenId>* ids);
   // Encodes [begin, end); false unless a safe cut is known at `cut`, of which `token` is the index.
@@ -88,7 +98,9 @@ class Meter {
   size_t window_begin_ = 0;
   size_t window_end_ = 0;
   std::vector<TokenId> ids_;
-  std::vector<SafeCut> cuts_;  // relative to window_begin_, both ends included
+  std::vector<SafeCut> cuts_;  // relative to window_begin_, without both ends: see CutAt()
+  size_t begin_hint_ = 0;
+  size_t end_hint_ = 0;
   // The last tails and the last head that were encoded: packing asks for the same ones again and
   // again.
   struct Stretch {

@@ -10,10 +10,65 @@
 namespace penstock::internal {
 namespace {
 
+// Ends of the graphemes or code points of a stretch of text, absolute and ascending. Where every
+// byte is one (ASCII without CR), nothing is stored.
+class Ends {
+ public:
+  // Of `text`, which begins at byte `base`.
+  static Ends OfGraphemes(std::string_view text, size_t base) {
+    Ends ends(base);
+    uint8_t all = 0;
+    for (const char c : text) all |= static_cast<uint8_t>(c == '\r' ? 0x80 : c);
+    ends.size_ = text.size();
+    if (all < 0x80) return ends;
+    for (size_t i = 0; i < text.size();) ends.list_.push_back(base + (i = GraphemeEnd(text, i)));
+    ends.size_ = ends.list_.size();
+    return ends;
+  }
+  static Ends OfCodePoints(std::string_view text, size_t base) {
+    Ends ends(base);
+    for (size_t i = 0; i < text.size();) {
+      ends.list_.push_back(base + (i += DecodeUtf8(text, i).size));
+    }
+    ends.size_ = ends.list_.size();
+    return ends;
+  }
+
+  bool empty() const { return size_ == 0; }
+  size_t size() const { return size_; }
+  size_t operator[](size_t index) const { return list_.empty() ? base_ + index + 1 : list_[index]; }
+  void pop_back() { --size_; }
+
+  // Index of the first end after `byte` in [low, high), else high.
+  size_t UpperBound(size_t low, size_t high, size_t byte) const {
+    while (low < high) {
+      const size_t middle = low + (high - low) / 2;
+      if ((*this)[middle] <= byte) {
+        low = middle + 1;
+      } else {
+        high = middle;
+      }
+    }
+    return low;
+  }
+
+  bool Contains(size_t byte) const {
+    const size_t after = UpperBound(0, size_, byte);
+    return after > 0 && (*this)[after - 1] == byte;
+  }
+
+ private:
+  explicit Ends(size_t base) : base_(base) {}
+
+  size_t base_;
+  size_t size_ = 0;
+  std::vector<size_t> list_;  // empty: every byte is an end
+};
+
 // Largest k with count(ends[k]) <= budget by interpolation between what is known, or npos.
 // `tolerance` below the budget is near enough. Deterministic; about log n counts.
 template <class CountTo>
-size_t SearchFit(size_t begin, const std::vector<size_t>& ends, size_t budget, size_t tolerance,
+size_t SearchFit(size_t begin, const Ends& ends, size_t budget, size_t tolerance,
                  CountTo count_to) {
   size_t low = 0;  // ends[low - 1] fits; 0: nothing known to fit
   size_t low_count = 0;
@@ -29,9 +84,7 @@ size_t SearchFit(size_t begin, const std::vector<size_t>& ends, size_t budget, s
           static_cast<double>(budget - low_count) / static_cast<double>(high_count - low_count);
       const size_t byte =
           low_byte + static_cast<size_t>(share * static_cast<double>(ends[high] - low_byte));
-      const auto after = std::upper_bound(ends.begin() + static_cast<std::ptrdiff_t>(low),
-                                          ends.begin() + static_cast<std::ptrdiff_t>(high), byte);
-      const size_t guess = static_cast<size_t>(after - ends.begin());
+      const size_t guess = ends.UpperBound(low, high, byte);
       middle = std::clamp(guess == 0 ? 0 : guess - 1, low, high - 1);
     }
     const size_t count = count_to(ends[middle]);
@@ -71,8 +124,7 @@ bool Session::Oversize(Chunk* chunk) {
 
   const std::string_view text = Text(begin, unit_end);
   const std::string_view near = text.substr(0, reach - begin);  // more than fits, or all
-  std::vector<size_t> ends;                                     // of graphemes, absolute
-  for (size_t i = 0; i < near.size();) ends.push_back(begin + (i = GraphemeEnd(near, i)));
+  Ends ends = Ends::OfGraphemes(near, begin);
   if (reach < unit_end) ends.pop_back();  // may go on after `reach`
   const size_t tolerance = rep_->budget / 128;
   const size_t none = static_cast<size_t>(-1);
@@ -90,15 +142,17 @@ bool Session::Oversize(Chunk* chunk) {
       if (end == unit_end) break;
       const Unit whole = cuts_[0].unit;
       if (level == Unit::kLine && whole != Unit::kCodeFence && whole != Unit::kWord) continue;
-      const size_t p = LastBoundary(text, 0, end - begin, level);
       const size_t least = level == Unit::kWord ? fill / 2 : fill;
-      if (p <= least || !std::binary_search(ends.begin(), ends.end(), begin + p)) continue;
+      const size_t from = least - std::min(least, kMaxUtf8Size);
+      const size_t p = LastBoundary(text, from, end - begin, level);
+      if (p <= least || !ends.Contains(begin + p)) continue;
       end = begin + p;
       unit = level;
       break;
     }
-    meter_.Ids(begin, end, &chunk->ids);
+    const bool slice = meter_.Ids(begin, end, &chunk->ids);
     if (chunk->ids.size() <= rep_->budget) {
+      if (slice) rep_->counters.sliced_chunks.fetch_add(1, std::memory_order_relaxed);
       if (end == unit_end) {  // counts and ids disagreed: it fits after all
         chunk->oversize_unit = inside_unit_;
         Fill(begin, end, unit, cuts_[0].score, chunk);
@@ -114,8 +168,7 @@ bool Session::Oversize(Chunk* chunk) {
   }
 
   // One grapheme is larger than the budget: code points.
-  ends.clear();
-  for (size_t i = 0; i < near.size();) ends.push_back(begin + (i += DecodeUtf8(near, i).size));
+  ends = Ends::OfCodePoints(near, begin);
   fit = SearchFit(begin, ends, rep_->budget, 0, count_to);
   for (;; --fit) {
     if (fit == none) fit = 0;

@@ -11,7 +11,7 @@ namespace penstock::internal {
 namespace {
 
 constexpr size_t kScanStep = size_t{256} << 10;
-constexpr size_t kWindowBytes = size_t{512} << 10;
+constexpr size_t kWindowBytes = size_t{256} << 10;
 constexpr size_t kScorerContext = 512;
 
 }  // namespace
@@ -138,7 +138,7 @@ void Session::CoverFor(size_t begin, size_t index) {
 }
 
 void Session::Cover(size_t begin, size_t index, size_t window_bytes) {
-  if (!rep_->safe_cuts) return;
+  if (!rep_->safe_cuts || meter_.Covers(begin, cuts_[index].byte)) return;
   size_t preferred = cuts_[index].byte;
   const auto after = std::upper_bound(cuts_.begin(), cuts_.end(), begin + window_bytes,
                                       [](size_t v, const Cut& cut) { return v < cut.byte; });

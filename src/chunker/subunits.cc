@@ -16,6 +16,13 @@ bool IsClauseMark(char32_t c, CharClass cls) {
 }  // namespace
 
 size_t GraphemeEnd(std::string_view text, size_t i) {
+  if (static_cast<uint8_t>(text[i]) < 0x80) {
+    if (i + 1 == text.size()) return i + 1;
+    // Of ASCII, only CR LF is one grapheme.
+    if (static_cast<uint8_t>(text[i + 1]) < 0x80) {
+      return text[i] == '\r' && text[i + 1] == '\n' ? i + 2 : i + 1;
+    }
+  }
   GraphemeBreaker breaker;
   while (i < text.size()) {
     const DecodedChar c = DecodeUtf8(text, i);
