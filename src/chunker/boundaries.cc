@@ -16,6 +16,9 @@ constexpr size_t kNoLimit = static_cast<size_t>(-1) / 4;
 // What is found in so much text stays in the cache until it is used.
 constexpr size_t kScanStep = size_t{64} << 10;
 
+// About as many as ordinary text has; memory that is not used is not touched.
+constexpr size_t kBytesPerBoundary = 64;
+
 // Calls use(candidate) for each, in order.
 template <class Use>
 void ForEachCandidate(std::string_view text, const BoundaryOptions& options, Use use) {
@@ -48,6 +51,7 @@ bool IsSpace(char32_t c) {
 std::vector<Boundary> FindBoundaries(std::string_view text, const BoundaryOptions& options) {
   std::vector<Boundary> boundaries;
   if (text.empty()) return boundaries;
+  boundaries.reserve(text.size() / kBytesPerBoundary + 1);
   ForEachCandidate(text, options, [&](const internal::Candidate& c) {
     if (c.next_begin < text.size()) boundaries.push_back({c.next_begin, c.unit, c.score});
   });

@@ -196,13 +196,22 @@ LanguageSet BoundaryFinder::FindLanguages(size_t i, LanguageSet script) {
       ++j;
       continue;
     }
-    const size_t word_end = WordEnd(j);
-    if (word_end == j) {
-      j += DecodeUtf8(s_, j).size;
-      continue;
+    const size_t short_end = j + kAsciiRun < s_.size() ? j + AsciiRun(s_, j) : s_.size();
+    size_t word_end = 0;
+    LanguageSet hits = 0;
+    if (short_end > j && short_end - j <= kShortWord &&
+        static_cast<uint8_t>(s_[short_end]) < 0x80) {
+      word_end = short_end;
+      hits = FunctionWordLanguages(s_.substr(j, word_end - j)) & script;
+    } else {
+      word_end = WordEnd(j);
+      if (word_end == j) {
+        j += DecodeUtf8(s_, j).size;
+        continue;
+      }
+      const WordFacts& facts = Facts(j, word_end);
+      hits = (facts.frequent | facts.starter) & script;
     }
-    const WordFacts& facts = Facts(j, word_end);
-    LanguageSet hits = (facts.frequent | facts.starter) & script;
     while (hits != 0) {
       const unsigned bit = static_cast<unsigned>(__builtin_ctzll(hits));
       hits &= hits - 1;

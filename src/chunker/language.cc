@@ -72,6 +72,11 @@ class WordTable {
     }
   }
 
+  template <class Use>
+  void ForEach(Use use) const {
+    for (const Entry& entry : entries_) use(entry.word, entry.facts);
+  }
+
  private:
   struct Entry {
     std::string_view word;
@@ -125,6 +130,57 @@ class WordTable {
   std::vector<uint64_t> filter_;
 };
 
+// The function words of up to eight ASCII letters and digits, by their bytes in lower case. Open
+// addressing; the empty word is in no list.
+class ShortWords {
+ public:
+  explicit ShortWords(const WordTable& words) : keys_(kSlots), languages_(kSlots) {
+    words.ForEach([this](std::string_view word, const WordFacts& facts) {
+      const LanguageSet languages = facts.frequent | facts.starter;
+      if (word.empty() || word.size() > kShortWord || languages == 0) return;
+      for (const char c : word) {
+        if ((c < 'a' || c > 'z') && (c < '0' || c > '9')) return;
+      }
+      char padded[kShortWord] = {};
+      std::memcpy(padded, word.data(), word.size());
+      const uint64_t key = Key(padded, word.size());
+      size_t i = FirstSlot(key);
+      while (keys_[i] != 0) i = (i + 1) % kSlots;
+      keys_[i] = key;
+      languages_[i] = languages;
+    });
+  }
+
+  LanguageSet Find(std::string_view word) const {
+    const uint64_t key = Key(word.data(), word.size());
+    for (size_t i = FirstSlot(key);; i = (i + 1) % kSlots) {
+      if (keys_[i] == key) return languages_[i];
+      if (keys_[i] == 0) return 0;
+    }
+  }
+
+ private:
+  static constexpr size_t kSlots = 8192;  // some 2000 words
+
+  // Reads eight bytes; those after the word do not count.
+  static uint64_t Key(const char* word, size_t size) {
+    uint64_t key = 0;
+    std::memcpy(&key, word, sizeof(key));
+    key |= kLowerCase;
+    const unsigned rest = static_cast<unsigned>(8 * (kShortWord - size));
+    if (rest == 64) return 0;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return key << rest;
+#else
+    return key >> rest;
+#endif
+  }
+  static size_t FirstSlot(uint64_t key) { return (key * 0x9E3779B97F4A7C15u) >> 51; }
+
+  std::vector<uint64_t> keys_;  // 0: free
+  std::vector<LanguageSet> languages_;
+};
+
 const WordTable& Words() {
   static const WordTable* const table = new WordTable();  // never destroyed: used by any thread
   return *table;
@@ -175,6 +231,11 @@ AbbreviationKind WordFacts::Abbreviation(LanguageSet languages) const {
 
 const WordFacts& FindWord(std::string_view word) { return Words().Find<false>(word); }
 const WordFacts& FindAsciiWord(std::string_view word) { return Words().Find<true>(word); }
+
+LanguageSet FunctionWordLanguages(std::string_view word) {
+  static const ShortWords* const table = new ShortWords(Words());  // as above
+  return table->Find(word);
+}
 
 LanguageSet LanguagesOfScript(char32_t c) {
   if (c < 0x370 || (c >= 0x1E00 && c < 0x1F00)) return kLatinLanguages;

@@ -9,6 +9,7 @@
 #ifndef PENSTOCK_SRC_CHUNKER_LANGUAGE_H_
 #define PENSTOCK_SRC_CHUNKER_LANGUAGE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -92,6 +93,11 @@ const WordFacts& FindWord(std::string_view word);
 
 // The same of a word of ASCII letters and digits in any case.
 const WordFacts& FindAsciiWord(std::string_view word);
+
+// frequent | starter of FindAsciiWord(), faster. REQUIRES: word.size() <= kShortWord, and kShortWord
+// bytes can be read from word.data() on.
+inline constexpr size_t kShortWord = 8;
+LanguageSet FunctionWordLanguages(std::string_view word);
 
 // Languages where a number with a full stop is an ordinal ("3. Oktober").
 constexpr LanguageSet kOrdinalLanguages =

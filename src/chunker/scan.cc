@@ -5,7 +5,12 @@
 #include <cstdint>
 #include <iterator>
 
-#if defined(__SSE2__)
+#include "chunker/char_class.h"
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
+#define PENSTOCK_SCAN_AVX2 1
+#elif defined(__SSE2__)
 #include <emmintrin.h>
 #endif
 
@@ -134,6 +139,14 @@ uint32_t EventMask16(const char* data) {
 
 }  // namespace
 
+size_t AsciiRun(std::string_view text, size_t i) {
+  const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(text.data() + i));
+  const __m128i folded = _mm_or_si128(v, _mm_set1_epi8(0x20));
+  const __m128i in = _mm_or_si128(InAsciiRange(folded, 'a', 'z'), InAsciiRange(v, '0', '9'));
+  const auto out = ~static_cast<uint32_t>(_mm_movemask_epi8(in));  // bits from 16 on are set
+  return static_cast<size_t>(__builtin_ctz(out));
+}
+
 size_t FindEvent(std::string_view text, size_t from) {
   size_t i = from;
   // 17 bytes: 16 positions and the byte after the last of them.
@@ -145,13 +158,95 @@ size_t FindEvent(std::string_view text, size_t from) {
   return FindEventPortable(text, i);
 }
 
-uint64_t EventScanner::EventMask(const char* data) {
+namespace {
+
+uint64_t EventMaskSse2(const char* data) {
   uint64_t mask = 0;
-  for (size_t i = 0; i < kBlock; i += 16) mask |= uint64_t{EventMask16(data + i)} << i;
+  for (size_t i = 0; i < 64; i += 16) mask |= uint64_t{EventMask16(data + i)} << i;
   return mask;
 }
 
+#if defined(PENSTOCK_SCAN_AVX2)
+
+// Marks of ASCII by nibbles: each high nibble has a bit, and low[x] those of the high nibbles that
+// make a mark with x.
+struct NibbleTables {
+  uint8_t low[16], high[16];
+};
+constexpr NibbleTables MakeNibbleTables() {
+  NibbleTables t{};
+  for (unsigned b = 0; b < 128; ++b) {
+    if (!IsAsciiEvent(static_cast<uint8_t>(b))) continue;
+    const uint8_t bit = static_cast<uint8_t>(1u << (b >> 4));
+    t.low[b & 15] = static_cast<uint8_t>(t.low[b & 15] | bit);
+    t.high[b >> 4] = bit;
+  }
+  return t;
+}
+constexpr NibbleTables kNibbles = MakeNibbleTables();
+
+#define PENSTOCK_AVX2 __attribute__((target("avx2")))
+
+PENSTOCK_AVX2 __m256i PairEventsAvx2(__m256i v, __m256i next, const Pair* begin, const Pair* end) {
+  __m256i m = _mm256_setzero_si256();
+  for (const Pair* pair = begin; pair != end; ++pair) {
+    const __m256i lead = _mm256_cmpeq_epi8(v, _mm256_set1_epi8(static_cast<char>(pair->lead)));
+    const __m256i second =
+        _mm256_cmpeq_epi8(next, _mm256_set1_epi8(static_cast<char>(pair->second)));
+    m = _mm256_or_si256(m, _mm256_and_si256(lead, second));
+  }
+  return m;
+}
+
+PENSTOCK_AVX2 uint32_t EventMask32(const char* data, __m256i low_table, __m256i high_table) {
+  const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(data));
+  const __m256i nibble = _mm256_set1_epi8(0x0F);
+  // A byte from 80 on has its high bit set, and shuffles to 0.
+  const __m256i low = _mm256_shuffle_epi8(low_table, v);
+  const __m256i high =
+      _mm256_shuffle_epi8(high_table, _mm256_and_si256(_mm256_srli_epi16(v, 4), nibble));
+  const __m256i none = _mm256_cmpeq_epi8(_mm256_and_si256(low, high), _mm256_setzero_si256());
+  uint32_t mask = ~static_cast<uint32_t>(_mm256_movemask_epi8(none));
+  if (_mm256_movemask_epi8(v) == 0) return mask;
+  const __m256i next = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(data + 1));
+  __m256i m = PairEventsAvx2(v, next, kPairs + kRarePairs, std::end(kPairs));
+  const __m256i rare =
+      _mm256_andnot_si256(_mm256_cmpgt_epi8(v, _mm256_set1_epi8(static_cast<char>(0xE1))),
+                          _mm256_cmpgt_epi8(v, _mm256_set1_epi8(static_cast<char>(0xC1))));
+  if (_mm256_movemask_epi8(rare) != 0) {
+    m = _mm256_or_si256(m, PairEventsAvx2(v, next, kPairs, kPairs + kRarePairs));
+  }
+  return mask | static_cast<uint32_t>(_mm256_movemask_epi8(m));
+}
+
+PENSTOCK_AVX2 uint64_t EventMaskAvx2(const char* data) {
+  const __m256i low =
+      _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(kNibbles.low)));
+  const __m256i high =
+      _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(kNibbles.high)));
+  return EventMask32(data, low, high) | uint64_t{EventMask32(data + 32, low, high)} << 32;
+}
+
+const bool have_avx2 = __builtin_cpu_supports("avx2");
+
+#endif
+
+}  // namespace
+
+uint64_t EventScanner::EventMask(const char* data) {
+#if defined(PENSTOCK_SCAN_AVX2)
+  if (have_avx2) return EventMaskAvx2(data);
+#endif
+  return EventMaskSse2(data);
+}
+
 #else
+
+size_t AsciiRun(std::string_view text, size_t i) {
+  size_t size = 0;
+  while (size < kAsciiRun && IsAsciiLetterOrDigit(text[i + size])) ++size;
+  return size;
+}
 
 size_t FindEvent(std::string_view text, size_t from) { return FindEventPortable(text, from); }
 

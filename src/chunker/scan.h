@@ -23,6 +23,11 @@ size_t FindEvent(std::string_view text, size_t from);
 
 size_t FindEventPortable(std::string_view text, size_t from);
 
+// Number of ASCII letters and digits from `i` on; kAsciiRun or more: kAsciiRun. REQUIRES: kAsciiRun
+// bytes can be read there.
+inline constexpr size_t kAsciiRun = 16;
+size_t AsciiRun(std::string_view text, size_t i);
+
 // FindEvent for many events of one text: each block of 64 bytes is compared once. A plain value.
 class EventScanner {
  public:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "chunker/scan.h"
 
+#include "chunker/char_class.h"
 #include "tests/chunker/random_document.h"
 
 namespace penstock::internal {
@@ -39,6 +40,20 @@ TEST(ScanTest, AScannerMayJumpBackAndForth) {
   for (size_t round = 0; round < 2000; ++round) {
     const size_t i = random.Below(text.size() + 1);
     ASSERT_EQ(scanner.Next(i), FindEventPortable(text, i));
+  }
+}
+
+TEST(ScanTest, ARunOfLettersAndDigitsEndsWhereItShould) {
+  SeededRandom random;
+  for (size_t round = 0; round < Scaled(2000); ++round) {
+    std::string text = RandomBytes(random, kAsciiRun);
+    for (char& c : text) {
+      static constexpr std::string_view kEdges = "azAZ09msQ5";
+      if (!random.OneIn(8)) c = kEdges[random.Below(kEdges.size())];
+    }
+    size_t expected = 0;
+    while (expected < kAsciiRun && IsAsciiLetterOrDigit(text[expected])) ++expected;
+    ASSERT_EQ(AsciiRun(text, 0), expected);
   }
 }
 
