@@ -106,7 +106,8 @@ void Session::EnterUnit(size_t begin, Unit unit) {
   core_begin_ = begin;
   inside_unit_ = true;
   cuts_[0].counted = false;
-  past_.assign(1, {begin, unit, 1, 0, false});
+  past_.clear();
+  past_.push_back({begin, unit, 1, 0, false});
 }
 
 // Cuts [core_begin_, cuts_[0]), which does not fit, as late as the budget and as strongly as

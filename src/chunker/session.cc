@@ -14,6 +14,10 @@ constexpr size_t kScanStep = size_t{256} << 10;
 constexpr size_t kWindowBytes = size_t{256} << 10;
 constexpr size_t kScorerContext = 512;
 
+// Instead of a count.
+constexpr size_t kRefused = static_cast<size_t>(-1);     // the ids were more than the count
+constexpr size_t kNotCounted = static_cast<size_t>(-2);  // nobody asked yet
+
 }  // namespace
 
 Session::Session(const Chunker::Rep* rep)
@@ -142,35 +146,69 @@ void Session::Cover(size_t begin, size_t index, size_t window_bytes) {
   size_t preferred = cuts_[index].byte;
   const auto after = std::upper_bound(cuts_.begin(), cuts_.end(), begin + window_bytes,
                                       [](size_t v, const Cut& cut) { return v < cut.byte; });
-  if (after != cuts_.begin()) preferred = std::max(preferred, std::prev(after)->byte);
+  if (after != cuts_.begin()) preferred = std::max(preferred, (after - 1)->byte);
   meter_.Cover(begin, cuts_[index].byte, preferred);
 }
 
-// counts[k] = tokens of [begin, cuts_[k]), up to the first that is over the budget.
-bool Session::FindLimit(size_t begin, std::vector<size_t>* counts) {
-  counts->clear();
-  // Sums of units that were counted alone are a little too high or low: look a little further.
-  const size_t slack = rep_->safe_cuts ? 0 : rep_->budget / 32 + 2;
-  size_t sum = 0;
-  if (!rep_->safe_cuts && begin < core_begin_) sum = Count(begin, core_begin_);
+// Tokens of [begin, cuts_[index]), counted once.
+size_t Session::CountTo(size_t begin, size_t index) {
+  size_t& count = counts_[index];
+  if (count == kNotCounted) {
+    CoverFor(begin, index);
+    count = Count(begin, cuts_[index].byte);
+  }
+  return count;
+}
+
+// Finds a cut that fits and whose successor does not, and shortens counts_ to them; counts as few
+// places as it can, because a place that is no safe cut costs an encoding. Which ones depends on
+// the text alone. A first cut that does not fit is the only one then.
+bool Session::FindLimit(size_t begin) {
+  if (!rep_->safe_cuts) return FindLimitBySums(begin);
+  counts_.assign(1, kNotCounted);
+  if (CountTo(begin, 0) > rep_->budget) return true;
+  const size_t reach =
+      begin + std::min(LongUnit(), rep_->budget * last_bytes_ / std::max<size_t>(1, last_tokens_));
+  size_t low = 0;  // fits
+  size_t high = 1;
+  while (EnsureCut(high) && cuts_[high].byte < reach) ++high;
+  for (size_t step = 1;; step *= 2) {
+    if (!EnsureCut(high)) {
+      if (!scan_done_) return false;
+      high = cuts_.size();
+      if (high == low + 1) break;  // all the rest of the text fits
+      --high;
+    }
+    counts_.resize(std::max(counts_.size(), high + 1), kNotCounted);
+    if (CountTo(begin, high) > rep_->budget) break;
+    low = high;
+    high += step;
+  }
+  for (size_t step = 1; high - low > 1; step *= 2) {
+    const size_t middle = std::max(low + (high - low) / 2, high - std::min(high, step));
+    (CountTo(begin, middle) <= rep_->budget ? low : high) = middle;
+  }
+  counts_.resize(low + 1);
+  return true;
+}
+
+// Without safe cuts: all counts up to the first that is over the budget, as sums of units that were
+// counted alone. They are a little too high or low: look a little further.
+bool Session::FindLimitBySums(size_t begin) {
+  counts_.clear();
+  const size_t slack = rep_->budget / 32 + 2;
+  size_t sum = begin < core_begin_ ? Count(begin, core_begin_) : 0;
   for (size_t k = 0;; ++k) {
     if (!EnsureCut(k)) return scan_done_;
-    size_t count = 0;
-    if (rep_->safe_cuts) {
-      CoverFor(begin, k);
-      count = Count(begin, cuts_[k].byte);
-    } else {
-      Cut& cut = cuts_[k];
-      if (!cut.counted) {
-        cut.unit_tokens = CountUpTo(k == 0 ? core_begin_ : cuts_[k - 1].byte, cut.byte);
-        cut.counted = true;
-      }
-      const size_t saving = sum == 0 ? 0 : std::min(rep_->joint_saving, cut.unit_tokens);
-      sum += cut.unit_tokens - saving;
-      count = sum;
+    Cut& cut = cuts_[k];
+    if (!cut.counted) {
+      cut.unit_tokens = CountUpTo(k == 0 ? core_begin_ : cuts_[k - 1].byte, cut.byte);
+      cut.counted = true;
     }
-    counts->push_back(count);
-    if (count > rep_->budget + slack) return true;
+    const size_t saving = sum == 0 ? 0 : std::min(rep_->joint_saving, cut.unit_tokens);
+    sum += cut.unit_tokens - saving;
+    counts_.push_back(sum);
+    if (sum > rep_->budget + slack) return true;
   }
 }
 
@@ -195,22 +233,30 @@ size_t Session::OverlapBegin(size_t index) {
 
 // --- Packing -----------------------------------------------------------------------------------
 
-// The index at which the chunk ends; counts.size() when none fits.
-size_t Session::Choose(const std::vector<size_t>& counts) const {
+// The index at which the chunk ends; counts_.size() when none fits. Goes from the fullest chunk
+// down, for as long as a less full one, which leaves more unused, can still cost less.
+size_t Session::Choose(size_t begin) {
+  const ChunkerOptions& options = rep_->options;
   const size_t budget = rep_->budget + (rep_->safe_cuts ? 0 : rep_->budget / 32 + 2);
-  size_t best = counts.size();
+  const auto cost_of = [&](double cut_cost, size_t tokens) {
+    return ChunkCost(cut_cost, tokens, rep_->budget, options.min_fill);
+  };
+  const size_t none = counts_.size();
+  size_t best = none;
   double best_cost = 0;
-  for (size_t i = 0; i < counts.size(); ++i) {
-    if (counts[i] > budget) continue;
+  size_t least = budget;  // tokens of the last candidate looked at
+  for (size_t i = counts_.size(); i-- > 0;) {
+    if (best != none && cost_of(0, least) >= best_cost) break;
+    if (counts_[i] == kRefused) continue;
     const Cut& cut = cuts_[i];
-    if (rep_->options.packing == Packing::kGreedy || cut.unit == Unit::kDocument) {
-      best = i;
-      best_cost = -1;
-      continue;
-    }
-    const double cost =
-        ChunkCost(CutCost(cut.unit, cut.score), counts[i], rep_->budget, rep_->options.min_fill);
-    if (best == counts.size() || cost <= best_cost) {
+    const double cut_cost = CutCost(cut.unit, cut.score);
+    if (best != none && cost_of(cut_cost, least) >= best_cost) continue;
+    const size_t count = CountTo(begin, i);
+    if (count > budget) continue;
+    if (options.packing == Packing::kGreedy || cut.unit == Unit::kDocument) return i;
+    least = std::min(least, count);
+    const double cost = cost_of(cut_cost, count);
+    if (best == none || cost < best_cost) {
       best = i;
       best_cost = cost;
     }
@@ -227,19 +273,18 @@ bool Session::Next(Chunk* chunk) {
     if (NextPlanned(chunk)) return true;
   }
   size_t begin = OverlapBegin(0);
-  std::vector<size_t> counts;
   for (;;) {
-    if (!FindLimit(begin, &counts)) return false;
-    if (counts[0] > rep_->budget) {
-      if (MayFit(counts[0]) && meter_.ExactCount(begin, cuts_[0].byte) <= rep_->budget) {
-        counts.assign(1, rep_->budget);
+    if (!FindLimit(begin)) return false;
+    if (counts_[0] > rep_->budget) {
+      if (MayFit(counts_[0]) && meter_.ExactCount(begin, cuts_[0].byte) <= rep_->budget) {
+        counts_.assign(1, rep_->budget);
       } else if (begin == core_begin_) {
         return Oversize(chunk);
       }
     }
-    for (size_t index = Choose(counts); index < counts.size(); index = Choose(counts)) {
+    for (size_t index = Choose(begin); index < counts_.size(); index = Choose(begin)) {
       if (Emit(begin, index, chunk)) return true;
-      counts[index] = static_cast<size_t>(-1);
+      counts_[index] = kRefused;
     }
     if (begin == core_begin_) return Oversize(chunk);
     begin = core_begin_;  // no room for overlap
@@ -268,6 +313,8 @@ void Session::Fill(size_t begin, size_t end, Unit unit, uint8_t score, Chunk* ch
   chunk->cut = unit;
   chunk->score = score;
   SetHeadings(chunk);
+  last_bytes_ = chunk->extent.size();
+  last_tokens_ = chunk->ids.size();
   ChunkerCounters& counters = rep_->counters;
   counters.chunks.fetch_add(1, std::memory_order_relaxed);
   counters.bytes.fetch_add(chunk->core.size(), std::memory_order_relaxed);
@@ -277,15 +324,18 @@ void Session::Fill(size_t begin, size_t end, Unit unit, uint8_t score, Chunk* ch
 
 void Session::Forget(size_t index) {
   core_begin_ = cuts_[index].byte;
-  for (size_t i = 0; i <= index; ++i) {
-    past_.push_back(cuts_.front());
-    cuts_.pop_front();
+  if (rep_->options.overlap_tokens == 0) {
+    past_.clear();
+    past_.push_back(cuts_[index]);
+  } else {
+    for (size_t i = 0; i <= index; ++i) past_.push_back(cuts_[i]);
+    // A whole unit is rarely longer than this for its tokens; what is farther back is not offered.
+    const size_t reach = 64 * rep_->options.overlap_tokens + 4096;
+    size_t old = 0;
+    while (old + 1 < past_.size() && past_[old].byte + reach < core_begin_) ++old;
+    past_.pop_front(old);
   }
-  // A whole unit is rarely longer than this for its tokens; what is farther back is not offered.
-  const size_t reach =
-      rep_->options.overlap_tokens == 0 ? 0 : 64 * rep_->options.overlap_tokens + 4096;
-  while (past_.size() > 1 && past_.front().byte + reach < core_begin_) past_.pop_front();
-  if (rep_->options.overlap_tokens == 0) past_.erase(past_.begin(), std::prev(past_.end()));
+  cuts_.pop_front(index + 1);
 }
 
 ByteRange Session::Trim(ByteRange range) const {

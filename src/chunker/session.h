@@ -33,6 +33,36 @@ struct Cut {
   bool counted = false;
 };
 
+// Cuts in order: in at the back, out at the front. Amortised O(1), without a heap block per few
+// cuts as std::deque has.
+class CutQueue {
+ public:
+  bool empty() const { return size() == 0; }
+  size_t size() const { return cuts_.size() - head_; }
+  Cut& operator[](size_t index) { return cuts_[head_ + index]; }
+  const Cut& operator[](size_t index) const { return cuts_[head_ + index]; }
+  const Cut& front() const { return cuts_[head_]; }
+  const Cut& back() const { return cuts_.back(); }
+  const Cut* begin() const { return cuts_.data() + head_; }
+  const Cut* end() const { return cuts_.data() + cuts_.size(); }
+  void push_back(const Cut& cut) { cuts_.push_back(cut); }
+  void pop_back() { cuts_.pop_back(); }
+  void pop_front(size_t count) {
+    head_ += count;
+    if (head_ < cuts_.size() / 2) return;
+    cuts_.erase(cuts_.begin(), cuts_.begin() + static_cast<std::ptrdiff_t>(head_));
+    head_ = 0;
+  }
+  void clear() {
+    cuts_.clear();
+    head_ = 0;
+  }
+
+ private:
+  std::vector<Cut> cuts_;
+  size_t head_ = 0;
+};
+
 class Session {
  public:
   explicit Session(const Chunker::Rep* rep);
@@ -70,8 +100,10 @@ class Session {
   void Plan();
   bool NextPlanned(Chunk* chunk);
   size_t UnitTokens(size_t index);
-  bool FindLimit(size_t begin, std::vector<size_t>* counts);  // false: more text is needed
-  size_t Choose(const std::vector<size_t>& counts) const;
+  bool FindLimit(size_t begin);  // false: more text is needed
+  bool FindLimitBySums(size_t begin);
+  size_t CountTo(size_t begin, size_t index);
+  size_t Choose(size_t begin);
   bool Emit(size_t begin, size_t index, Chunk* chunk);
   bool Oversize(Chunk* chunk);
   void EnterUnit(size_t begin, Unit unit);
@@ -92,8 +124,12 @@ class Session {
   bool scan_done_ = false;
   std::vector<Candidate> candidates_;
   std::vector<Heading> new_headings_;
-  std::deque<Cut> cuts_;  // after core_begin_
-  std::deque<Cut> past_;  // before or at core_begin_, for overlap; byte 0 counts as one
+  CutQueue cuts_;  // after core_begin_
+  CutQueue past_;  // before or at core_begin_, for overlap; byte 0 counts as one
+  // counts_[k]: tokens of a chunk that ends at cuts_[k], where they were asked for.
+  std::vector<size_t> counts_;
+  size_t last_bytes_ = 4;  // of the last chunk: where the next one may end
+  size_t last_tokens_ = 1;
   std::deque<Heading> headings_;
   std::vector<Heading> section_;  // headings around core_begin_, outermost first
   size_t core_begin_ = 0;
