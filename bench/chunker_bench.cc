@@ -4,8 +4,9 @@
 //
 //   sh bench/run.sh chunker_bench [--benchmark_filter=…]
 //
-// Texts: corpus/*.txt of PENSTOCK_TEST_DATA, else a short text repeated. Tokenizer: cl100k_base
-// from there, else none. PENSTOCK_BENCH_TOKENIZER and PENSTOCK_BENCH_ENCODING name another one.
+// Texts: PENSTOCK_BENCH_TEXT, one file; else corpus/*.txt of PENSTOCK_TEST_DATA, else a short text
+// repeated. Tokenizer: cl100k_base from there, else none. PENSTOCK_BENCH_TOKENIZER and
+// PENSTOCK_BENCH_ENCODING name another one. Peers: bench/peers/chunkers.py.
 #include <benchmark/benchmark.h>
 
 #include <cstdlib>
@@ -14,6 +15,7 @@
 #include <sstream>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "penstock/chunker.h"
 #include "penstock/tokenizer/load.h"
@@ -30,11 +32,15 @@ std::string Environment(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-std::string Corpus(const std::string& name) {
-  std::ifstream in(Environment("PENSTOCK_TEST_DATA") + "/corpus/" + name, std::ios::binary);
+std::string Read(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
   std::stringstream out;
   if (in) out << in.rdbuf();
-  std::string text = out.str();
+  return out.str();
+}
+
+std::string Corpus(const std::string& name) {
+  std::string text = Read(Environment("PENSTOCK_TEST_DATA") + "/corpus/" + name);
   while (text.size() < (4u << 20)) {
     text += name == "zh.txt" ? "今天天气很好，我们一起去公园散步。你要来吗？他说：“好的。”\n\n"
                              : "The cat sat on the mat, and Dr. Wu saw it at 5 p.m. Did it stay? "
@@ -123,13 +129,16 @@ void Stream(benchmark::State& state, const TokenizerPtr& tokenizer, const std::s
 
 bool Register() {
   const TokenizerPtr tokenizer = Load();
-  for (const char* const name : {"en.txt", "zh.txt", "multi.txt", "code.txt"}) {
-    const auto text = std::make_shared<std::string>(Corpus(name));
-    const std::string suffix = std::string("/") + name;
+  const std::string file = Environment("PENSTOCK_BENCH_TEXT");
+  std::vector<std::string> names = {"en.txt", "zh.txt", "multi.txt", "code.txt"};
+  if (!file.empty()) names = {"text"};
+  for (const std::string& name : names) {
+    const auto text = std::make_shared<std::string>(file.empty() ? Corpus(name) : Read(file));
+    const std::string suffix = "/" + name;
     benchmark::RegisterBenchmark(("Sentences" + suffix).c_str(),
                                  [text](benchmark::State& s) { Sentences(s, *text); });
 #ifdef PENSTOCK_BENCH_WITH_ICU
-    const char* const language = std::string(name) == "zh.txt" ? "zh" : "en";
+    const char* const language = name == "zh.txt" ? "zh" : "en";
     benchmark::RegisterBenchmark(
         ("IcuSentences" + suffix).c_str(),
         [text, language](benchmark::State& s) { IcuSentences(s, *text, language); });

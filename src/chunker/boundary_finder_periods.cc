@@ -29,8 +29,10 @@ uint8_t BoundaryFinder::DecidePeriod(const Ending& e) {
   const bool roman = IsRomanNumeral(word, e.begin);
   const bool ordinary = !facts.IsAbbreviation() && dot == std::string_view::npos && !one_letter &&
                         !roman && first != CharClass::kDigit;
-  // Most words are no abbreviation anywhere: the language does not matter then.
-  const LanguageSet languages = ordinary ? 0 : LanguagesAt(e.begin);
+  // Most words are no abbreviation anywhere, and most numbers no ordinal: the language does not
+  // matter then.
+  const bool long_number = first == CharClass::kDigit && e.begin - word > 2;
+  const LanguageSet languages = ordinary || long_number ? 0 : LanguagesAt(e.begin);
   const bool western = (languages & (kLatinLanguages | kCyrillicLanguages)) != 0;
   const AbbreviationKind kind =
       facts.Abbreviation(western ? languages | Bit(Language::kInternational) : languages);

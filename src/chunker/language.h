@@ -94,8 +94,8 @@ const WordFacts& FindWord(std::string_view word);
 // The same of a word of ASCII letters and digits in any case.
 const WordFacts& FindAsciiWord(std::string_view word);
 
-// frequent | starter of FindAsciiWord(), faster. REQUIRES: word.size() <= kShortWord, and kShortWord
-// bytes can be read from word.data() on.
+// frequent | starter of FindAsciiWord(), faster. REQUIRES: word.size() <= kShortWord, and as many
+// bytes as that can be read from word.data() on.
 inline constexpr size_t kShortWord = 8;
 LanguageSet FunctionWordLanguages(std::string_view word);
 

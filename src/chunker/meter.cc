@@ -35,13 +35,23 @@ void Meter::Cover(size_t begin, size_t end, size_t preferred_end) {
 size_t Meter::CutAtOrBefore(size_t byte, size_t* hint) {
   const size_t relative = byte - window_begin_;
   const size_t end = cuts_.size() + 2;
-  size_t low = *hint;  // at or before `relative`, once found
-  size_t high = end;   // after it
+  // From the answer before to where the cut would be if all were equally far apart.
+  const double per_byte =
+      static_cast<double>(end) / static_cast<double>(window_end_ - window_begin_ + 1);
+  const double from = static_cast<double>(CutAt(*hint).byte);
+  const double jump = (static_cast<double>(relative) - from) * per_byte;
+  const double guess = static_cast<double>(*hint) + jump;
+  size_t low = guess <= 0 ? 0 : std::min(end - 1, static_cast<size_t>(guess));
+  size_t high = end;  // after `relative`; low is at or before it, once found
+  size_t step = 2;
   if (CutAt(low).byte > relative) {
-    high = low;
-    low = 0;
+    do {
+      high = low;
+      low -= std::min(low, step);
+      step *= 2;
+    } while (CutAt(low).byte > relative);
   } else {
-    for (size_t step = 1; low + step < end; step *= 2) {
+    for (; low + step < end; step *= 2) {
       if (CutAt(low + step).byte > relative) {
         high = low + step;
         break;

@@ -152,6 +152,9 @@ size_t SplitGrammar::NextPiece(std::string_view text, size_t pos) const {
 }
 
 bool SplitGrammar::CanCut(std::string_view text, size_t pos) const {
+  // Behind a letter or a mark of ASCII, as most places are: no white space whatever follows.
+  const auto last = static_cast<uint8_t>(pos == 0 ? ' ' : text[pos - 1]);
+  if (last > ' ' && last < 0x7F) return true;
   if (At(text, pos).bits & kSplitSpace) return true;
   // Two white space characters before it, the last of which no newline piece took?
   uint8_t before[2] = {0, 0};
