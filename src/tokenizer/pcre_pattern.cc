@@ -128,7 +128,7 @@ class PcrePattern final : public TextPattern {
     }
   }
 
-  // Behind a stage that cuts newlines or digits off one by one there are a million such texts a MiB.
+  // Behind a stage that cuts newlines off one by one there are a million such texts a MiB.
   void FindSingles() {
     std::vector<Piece> matches;
     for (size_t kind = 0; kind < singles_.size(); ++kind) {
