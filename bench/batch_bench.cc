@@ -3,7 +3,7 @@
 // What the batcher costs: Submit, refusal, cancel; beside queues that a host would otherwise put
 // callbacks into.
 //
-//   sh bench/run.sh batch_bench [rounds=9] [ops=200000]
+//   sh bench/run.sh batch_bench [rounds=9] [ops=200000] [submit] [whole] [refuse] [cancel]
 //
 // Every queue carries the same: a request (8 bytes), a callback (AnyInvocable), the time of
 // submission read from the steady clock; bounded; one consumer thread runs every callback. The
@@ -293,6 +293,23 @@ void SubmitRow(const char* name, size_t producers, size_t rounds, size_t ops) {
   std::fflush(stdout);
 }
 
+void SubmitRows(size_t rounds, size_t ops) {
+  std::printf(
+      "\nSubmit, ns per operation (a block of 16), one consumer\n  %-34s %9s %12s %12s %12s\n", "",
+      "producers", "p50", "p99.9", "through");
+  for (const size_t producers : {1, 2}) {
+    SubmitRow<BatcherQueue>("Batcher", producers, rounds, ops);
+    SubmitRow<MutexDeque>("mutex + deque + condition variable", producers, rounds, ops);
+    SubmitRow<Ring>("bounded ring (Vyukov), yielding", producers, rounds, ops);
+#ifdef PENSTOCK_BENCH_TBB
+    SubmitRow<Tbb>("tbb::concurrent_bounded_queue", producers, rounds, ops);
+#endif
+#ifdef PENSTOCK_BENCH_MOODYCAMEL
+    SubmitRow<Moodycamel>("moodycamel blocking (unbounded)", producers, rounds, ops);
+#endif
+  }
+}
+
 void RejectRow(size_t rounds, size_t ops) {
   BatcherOptions options;
   options.max_queue_requests = 1;
@@ -311,6 +328,43 @@ void RejectRow(size_t rounds, size_t ops) {
     ns.push_back((CpuNs() - start) / static_cast<double>(ops));
   }
   std::printf("  refusal when full: %.0f ns of CPU\n", Median(ns));
+}
+
+// Submit to callback on one thread, without hand-offs: what the batcher does for a request.
+void WholeRow(size_t rounds, size_t ops) {
+  BatcherOptions options;
+  options.max_batch_requests = 256;
+  options.former_thread = false;
+  IntBatcher batcher = *IntBatcher::Create(options, [](IntBatch batch) {
+    for (size_t i = 0; i < batch.size(); ++i) batch.Complete(i, batch.request(i));
+  });
+  const SubmitOptions submit;
+  std::vector<double> push, rest;
+  uint64_t ran = 0;
+  for (size_t round = 0; round < rounds + 1; ++round) {
+    double push_ns = 0, rest_ns = 0;
+    for (size_t i = 0; i < ops; i += 256) {
+      const double start = CpuNs();
+      for (size_t k = 0; k < 256; ++k) {
+        batcher
+            .Submit(i + k, submit,
+                    [&ran](absl::StatusOr<uint64_t>, const CompletionInfo&) { ++ran; })
+            .IgnoreError();
+      }
+      const double submitted = CpuNs();
+      batcher.PollOnce();
+      push_ns += submitted - start;
+      rest_ns += CpuNs() - submitted;
+    }
+    if (round == 0) continue;
+    push.push_back(push_ns / static_cast<double>(ops));
+    rest.push_back(rest_ns / static_cast<double>(ops));
+  }
+  std::printf(
+      "  on one thread, batches of 256: Submit %.0f ns, from there to the end of its callback %.0f "
+      "ns of CPU\n",
+      Median(push), Median(rest));
+  std::fflush(stdout);
 }
 
 void CancelRow() {
@@ -350,26 +404,23 @@ void CancelRow() {
 int Main(int argc, char** argv) {
   if (!PrintBenchHeader(argv[0])) return 2;
   size_t rounds = 9, ops = 200'000;
+  std::vector<std::string> asked;
   for (int i = 1; i < argc; ++i) {
-    if (std::strncmp(argv[i], "rounds=", 7) == 0) rounds = std::strtoull(argv[i] + 7, nullptr, 10);
-    if (std::strncmp(argv[i], "ops=", 4) == 0) ops = std::strtoull(argv[i] + 4, nullptr, 10);
+    if (std::strncmp(argv[i], "rounds=", 7) == 0) {
+      rounds = std::strtoull(argv[i] + 7, nullptr, 10);
+    } else if (std::strncmp(argv[i], "ops=", 4) == 0) {
+      ops = std::strtoull(argv[i] + 4, nullptr, 10);
+    } else {
+      asked.push_back(argv[i]);
+    }
   }
-  std::printf(
-      "\nSubmit, ns per operation (a block of 16), one consumer\n  %-34s %9s %12s %12s %12s\n", "",
-      "producers", "p50", "p99.9", "through");
-  for (const size_t producers : {1, 2}) {
-    SubmitRow<BatcherQueue>("Batcher", producers, rounds, ops);
-    SubmitRow<MutexDeque>("mutex + deque + condition variable", producers, rounds, ops);
-    SubmitRow<Ring>("bounded ring (Vyukov), yielding", producers, rounds, ops);
-#ifdef PENSTOCK_BENCH_TBB
-    SubmitRow<Tbb>("tbb::concurrent_bounded_queue", producers, rounds, ops);
-#endif
-#ifdef PENSTOCK_BENCH_MOODYCAMEL
-    SubmitRow<Moodycamel>("moodycamel blocking (unbounded)", producers, rounds, ops);
-#endif
-  }
-  RejectRow(rounds, ops);
-  CancelRow();
+  const auto wanted = [&asked](const char* name) {
+    return asked.empty() || std::find(asked.begin(), asked.end(), name) != asked.end();
+  };
+  if (wanted("submit")) SubmitRows(rounds, ops);
+  if (wanted("whole")) WholeRow(rounds, ops);
+  if (wanted("refuse")) RejectRow(rounds, ops);
+  if (wanted("cancel")) CancelRow();
   return 0;
 }
 
