@@ -5,6 +5,8 @@
 //
 //   sh bench/run.sh batch_sim                              every table
 //   sh bench/run.sh batch_sim formation overload noise fairness scale
+//   sh bench/run.sh batch_sim curves [--seed=1] [--seconds=N: requests of N thousands a row]
+//        formation on random curves of seven kinds, against the same grid
 //   sh bench/run.sh batch_sim padding CONV.csv[.gz]        lengths of a real trace
 //   sh bench/run.sh batch_sim run --curve=8,0.3[,0.01[,0.002[,8]]]
 //        ms fixed, ms a row[, ms a token[, ms a squared row[, rows round up to multiples of]]]
@@ -15,11 +17,14 @@
 // A load of 1 is what full batches serve. `FILE` keeps its gaps and is stretched to each load.
 #include "bench/batch_sim.h"
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -133,6 +138,99 @@ void Formation(const std::string& trace_path) {
       if (std::string(kind) == "trace" && trace.size() < 2) continue;
       for (const double load : {0.1, 0.3, 0.5, 0.7, 0.9, 0.95}) FormationRow(c, kind, trace, load);
     }
+  }
+}
+
+// Curves nobody has looked at: drawn from `seed`, eight of each kind.
+struct CurveKind {
+  const char* name;
+  SimCurve (*draw)(const std::function<double(double, double)>& log_uniform);
+};
+const CurveKind kKinds[] = {
+    {"amortising a + b n, a/b 3..100",
+     [](const auto& u) {
+       return SimCurve{1e-3 * u(3, 100), 1e-3};
+     }},
+    {"hardly amortising, a/b 0.05..3",
+     [](const auto& u) {
+       return SimCurve{1e-3 * u(0.05, 3), 1e-3};
+     }},
+    {"convex, best size 6..60",
+     [](const auto& u) {
+       const double best = u(6, 60), squared = 1e-5 * u(0.2, 5);
+       return SimCurve{squared * best * best, 1e-3 * u(0.01, 1), 0, squared};
+     }},
+    {"tiles of 4, 8, 16 or 32 rows",
+     [](const auto& u) {
+       return SimCurve{1e-3 * u(0.3, 20), 1e-3 * u(0.1, 1), 0, 0,
+                       std::exp2(std::floor(std::log2(u(4, 63))))};
+     }},
+    {"flat to a knee at 4..48, then linear",
+     [](const auto& u) {
+       const double knee = u(4, 48);
+       return SimCurve{1e-3 * u(0.1, 2), 1e-3, 0, 0, 1, 1e-3 * knee};
+     }},
+    {"concave, a + b n^(0.4..0.9)",
+     [](const auto& u) { return SimCurve{1e-3 * u(1, 10), 1e-3, 0, 0, 1, 0, u(0.4, 0.9)}; }},
+    {"amortising with noise 0.1",
+     [](const auto& u) {
+       return SimCurve{1e-3 * u(3, 100), 1e-3};
+     }},
+};
+
+void Curves(uint64_t seed, size_t requests) {
+  std::printf(
+      "\nRandom curves: mean latency over that of the best of 80 fixed (size, timeout) pairs, in "
+      "hindsight; eight curves a kind, each with Poisson arrivals and bursts, seed %llu\n"
+      "%-38s | %9s %9s %9s | %9s %9s | worst row\n",
+      static_cast<unsigned long long>(seed), "kind", "default", "median", "p99 worst", "adaptive",
+      "median");
+  for (const CurveKind& kind : kKinds) {
+    std::mt19937_64 rng(seed);
+    const std::function<double(double, double)> log_uniform = [&rng](double from, double to) {
+      return std::exp(std::uniform_real_distribution<double>(std::log(from), std::log(to))(rng));
+    };
+    std::vector<double> plain, tail, adaptive;
+    std::string worst;
+    for (int i = 0; i < 16; ++i) {
+      SimOptions o;
+      static SimCurve curve;
+      if (i % 2 == 0) curve = kind.draw(log_uniform);
+      o.curve = curve;
+      if (std::strstr(kind.name, "noise") != nullptr) o.noise = 0.1;
+      o.policy.max_batch_requests = 64;
+      o.policy.max_queue_requests = 10'000'000;
+      o.policy.predictive_expiry = false;
+      const double load = std::uniform_real_distribution<double>(0.2, 0.95)(rng);
+      const double rate = load * Capacity(o);
+      const double seconds = static_cast<double>(requests) / rate;
+      std::vector<SimArrival> arrivals =
+          i % 2 == 0 ? PoissonArrivals(rate, seconds, seed + 1)
+                     : BurstArrivals(rate, std::max(seconds, 20.0), 3, seed + 1);
+      if (arrivals.size() > 3 * requests) arrivals.resize(3 * requests);
+      const Best best = BestFixed(o, arrivals);
+      const SimResult greedy = RunMode(o, BatchMode::kWorkConserving, arrivals);
+      plain.push_back(greedy.mean() / best.mean);
+      tail.push_back(greedy.p(0.99) / best.p99);
+      adaptive.push_back(RunMode(o, BatchMode::kAdaptive, arrivals).mean() / best.mean);
+      if (plain.back() == *std::max_element(plain.begin(), plain.end())) {
+        char text[160];
+        std::snprintf(
+            text, sizeof(text),
+            "%s %.2f x, ms %.3g + %.3g n^%.2g + %.3g nn, step %g, least %.3g; best (%zu,%g)",
+            i % 2 == 0 ? "poisson" : "bursts", load, 1e3 * curve.fixed, 1e3 * curve.per_row,
+            curve.power, 1e3 * curve.per_squared_row, curve.row_step, 1e3 * curve.at_least,
+            best.batch, best.delay_ms);
+        worst = text;
+      }
+    }
+    const auto most = [](const std::vector<double>& v) {
+      return *std::max_element(v.begin(), v.end());
+    };
+    std::printf("%-38s | %9.3f %9.3f %9.3f | %9.3f %9.3f | %s\n", kind.name, most(plain),
+                SimResult::Quantile(plain, 0.5), most(tail), most(adaptive),
+                SimResult::Quantile(adaptive, 0.5), worst.c_str());
+    std::fflush(stdout);
   }
 }
 
@@ -340,6 +438,17 @@ int Main(int argc, char** argv) {
       }
     }
     return Run(std::move(flags));
+  }
+  if (argc > 1 && std::strcmp(argv[1], "curves") == 0) {
+    RunFlags flags;
+    for (int i = 2; i < argc; ++i) {
+      if (!ParseFlag(argv[i], &flags)) {
+        std::fprintf(stderr, "%s: not known; see the top of bench/batch_sim.cc\n", argv[i]);
+        return 1;
+      }
+    }
+    Curves(flags.options.seed, static_cast<size_t>(1000 * flags.seconds));
+    return 0;
   }
   const bool all = argc == 1;
   const auto asked = [&](const char* name) {

@@ -195,19 +195,26 @@ void BatchEngine::Poll(MonoTime now, EngineActions* actions) {
 
 // The size with the best rate, if larger batches serve fewer a second: on a runtime whose time
 // grows faster than the batch they would only feed the queue that made them large.
+// What was never seen is taken to go on at the rate of the largest that can be judged. A curve that
+// was learned from smaller batches may be wrong about larger ones: about twice the best size is
+// tried before it is believed, and again when that was long ago.
 size_t BatchEngine::Rep::BestRateLimit(size_t limit) const {
   const size_t most = std::min(limit, queue.size());
   if (!model.ready() || most < 2) return limit;
-  const auto rate = [this](size_t b) { return static_cast<double>(b) / PredictSeconds(b); };
-  double best = (kBetterRate + 2 * model.sigma()) * rate(most);
+  const size_t known = std::min(most, static_cast<size_t>(2 * model.largest_for_long()) + 1);
+  const auto rate = [this](size_t b) {
+    return static_cast<double>(b) / model.Predict(static_cast<double>(b), TypicalTokens(b));
+  };
+  double best = (kBetterRate + 2 * model.sigma()) * rate(known);
   size_t cap = limit;
-  for (size_t b = 1; b < most; b += 1 + b / 16) {
+  for (size_t b = 1; b < known; b += 1 + b / 16) {
     const double r = rate(b);
     if (r > best) {
       best = r;
       cap = b;
     }
   }
+  if (2 * cap <= most && !model.Seen(cap + (cap + 1) / 2, 3 * cap)) return 2 * cap;
   return cap;
 }
 

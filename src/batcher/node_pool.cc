@@ -25,12 +25,15 @@ BatcherNode* NodePool::Allocate() {
 }
 
 void NodePool::Free(BatcherNode* const* nodes, size_t count) {
-  MutexLock lock(mu_);
-  for (size_t i = 0; i < count; ++i) {
-    const uint32_t index = nodes[i]->index;
-    nodes[i]->~BatcherNode();
-    nodes[i]->serial = 0;  // the memory stays readable for stale tickets
-    slab_.Free(index);
+  constexpr size_t kPerHold = 16;  // producers wait for this lock
+  for (size_t begin = 0; begin < count; begin += kPerHold) {
+    MutexLock lock(mu_);
+    for (size_t i = begin; i < std::min(count, begin + kPerHold); ++i) {
+      const uint32_t index = nodes[i]->index;
+      nodes[i]->~BatcherNode();
+      nodes[i]->serial = 0;  // the memory stays readable for stale tickets
+      slab_.Free(index);
+    }
   }
 }
 

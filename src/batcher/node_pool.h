@@ -27,16 +27,14 @@ struct BatcherNode {
   int64_t tokens = 0;
   MonoTime submitted;
   MonoTime deadline;
-  std::string tenant;
   BatcherNode* next = nullptr;  // in the ingress
+  std::string tenant;           // what the ingress reads of it is its first cache line
 
   // Guarded by the shell's lock.
   RequestId id;
   int references = 1;  // its owner (queue or batch), and whoever runs its callback
   bool in_batch = false;
-  bool in_part = false;  // on_part runs: an end that comes meanwhile waits in `info`
-  bool end_pending = false;
-  CompletionInfo info;
+  bool in_part = false;  // on_part runs: an end that comes meanwhile waits for it
 };
 
 // Thread-safe.

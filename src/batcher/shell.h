@@ -147,6 +147,7 @@ class BatcherShared : public std::enable_shared_from_this<BatcherShared> {
   BatchEngine engine_;                        // TryReserve without the lock, all else with it
   bool failed_ ABSL_GUARDED_BY(mu_) = false;  // what still arrives ends as kShutdown
   bool stop_ ABSL_GUARDED_BY(mu_) = false;
+  std::vector<Work::End> held_ends_ ABSL_GUARDED_BY(mu_);  // of requests whose on_part runs
   std::vector<Bell*> place_waiters_ ABSL_GUARDED_BY(mu_);
   std::vector<Bell*> idle_waiters_ ABSL_GUARDED_BY(mu_);
   std::vector<std::unique_ptr<Work>> spare_work_ ABSL_GUARDED_BY(mu_);

@@ -257,9 +257,12 @@ void BatcherShared::EndPart(BatchRep* rep, size_t i) {
     MutexLock lock(mu_);
     BatcherNode* node = rep->nodes[i];
     node->in_part = false;
-    if (!std::exchange(node->end_pending, false)) return;
+    const auto held = std::find_if(held_ends_.begin(), held_ends_.end(),
+                                   [node](const Work::End& end) { return end.node == node; });
+    if (held == held_ends_.end()) return;
     work = TakeWork();
-    work->ends.push_back({node, node->info});
+    work->ends.push_back(*held);
+    held_ends_.erase(held);
   }
   Act(std::move(work));
 }

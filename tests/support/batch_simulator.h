@@ -36,9 +36,13 @@ struct SimArrival {
 struct SimCurve {
   double fixed = 0.008, per_row = 0.0003, per_token = 0, per_squared_row = 0;
   double row_step = 1;  // the runtime computes rows in multiples of this
+  double at_least = 0;  // a batch takes no less, however small
+  double power = 1;     // of the rows in per_row's term
   double Seconds(double rows, double tokens) const {
     const double computed = std::ceil(rows / row_step) * row_step;
-    return fixed + per_row * computed + per_token * tokens + per_squared_row * computed * computed;
+    const double linear = power == 1 ? computed : std::pow(computed, power);
+    return std::max(at_least, fixed + per_row * linear + per_token * tokens +
+                                  per_squared_row * computed * computed);
   }
 };
 
