@@ -125,7 +125,7 @@ if [ "$*" = coverage ]; then
   one "coverage: configure" configure "$cover" -C "$root/cmake/presets/coverage.cmake" -DPENSTOCK_UNITY=ON || finish
   one "coverage: build" build_together "$cover" penstock_tests_tokenizer penstock_tests_fuzz || finish
   find "$cover" -name '*.gcda' -delete
-  tests "coverage: tests" "$cover" "" -L '^(tokenizer|fuzz)$' -LE '^(long|timing)$'
+  tests "coverage: tests" "$cover" "" -L '^(tokenizer|fuzz)$' -LE '^(long|timing)$' -E '^fuzz[.](chunker|kv)'
   find "$cover/CMakeFiles/penstock.dir" -name '*.gcda' -exec gcov -n {} + 2>/dev/null |
     awk -f "$root/tests/coverage.awk" | grep ' tokenizer/' | sort -k6
   finish
