@@ -213,7 +213,7 @@ TEST(BadComponentsTest, PostProcessors) {
        {"bert: id 2^31", bert(R"(["a",2147483648])", R"(["b",1])"), kDataLoss, "no token id"},
        {"bert: id not in the vocabulary", bert(R"(["a",77])", R"(["b",1])"), kWrong, "77"},
        {"roberta: add_prefix_space as 1",
-        R"({"type":"RobertaProcessing","sep":["a",0],"cls":["b",1],"add_prefix_space":1})",
+        R"({"type":"RobertaProcessing","sep":["a",0],"cls":["b",1],"trim_offsets":true,"add_prefix_space":1})",
         kDataLoss, "add_prefix_space"},
        {"template: single missing", R"({"type":"TemplateProcessing","pair":[]})", kDataLoss,
         "single: is missing"},

@@ -302,5 +302,12 @@ TEST(ReferenceTest, AnUnknownTokenThatTheModelDoesNotHaveIsNone) {
   EXPECT_THAT((*t)->EncodeIds("aba"), ElementsAre(0, 0));
 }
 
+TEST(ReferenceTest, RobertaWithoutItsFieldsIsBert) {
+  const TokenizerPtr t = Load(
+      R"("post_processor": {"type": "RobertaProcessing", "cls": ["c", 3], "sep": ["_", 5], "trim_offsets": true})");
+  EXPECT_THAT(EncodePair(t, "a", "b", 9).ids, ElementsAre(3, 1, 5, 2, 5));
+  EXPECT_THAT(EncodePair(t, "a", "b", 9).type_ids, ElementsAre(0, 0, 0, 1, 1));
+}
+
 }  // namespace
 }  // namespace penstock

@@ -219,11 +219,13 @@ absl::Status ReadInto(const Json& json, std::vector<Step>* steps, PostProcessor*
     return children.ForEachElement([&](const Json& child) { return ReadInto(child, steps, post); });
   }
   if (type == "ByteLevel") return ReadTrim(json, *steps, post);
-  const bool roberta = type == "RobertaProcessing";
+  bool roberta = type == "RobertaProcessing";
   if (!roberta && type != "BertProcessing" && type != "TemplateProcessing") {
     return json.Error(absl::StatusCode::kUnimplemented,
                       absl::StrCat("post-processor type \"", AbslView(type), "\" is not known"));
   }
+  // One of before these fields is read as BertProcessing, by the reference too.
+  if (json.Get("trim_offsets").is_null() || json.Get("add_prefix_space").is_null()) roberta = false;
   PENSTOCK_ASSIGN_OR_RETURN(
       Step step, type == "TemplateProcessing" ? ReadTemplate(json) : ReadBert(json, roberta));
   if (steps->size() == kMaxParts) {
