@@ -7,9 +7,15 @@
 //
 // On a machine that others use, count instructions instead: valgrind --tool=callgrind, or perf
 // stat.
+#ifdef __linux__
+#include <malloc.h>
+#endif
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdio>
 #include <memory>
 #include <random>
 #include <vector>
@@ -212,6 +218,49 @@ void BM_NineteenHitsAndAnInsert(benchmark::State& state) {
                          benchmark::Counter::kAvgThreads);
 }
 BENCHMARK(BM_NineteenHitsAndAnInsert)->Threads(1)->Threads(2)->UseRealTime();
+
+// Bytes of the process that are in memory.
+size_t Resident() {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+  size_t all = 0, resident = 0;
+  if (std::FILE* f = std::fopen("/proc/self/statm", "r"); f != nullptr) {
+    if (std::fscanf(f, "%zu %zu", &all, &resident) != 2) resident = 0;
+    std::fclose(f);
+  }
+  return resident * static_cast<size_t>(sysconf(_SC_PAGESIZE));
+}
+
+// What the process grows by for each cached block, the policy's share included; then with ghosts of
+// as many blocks as the policy remembers. One run each.
+void Metadata(benchmark::State& state, bool lru) {
+  constexpr size_t kBlocks = kPrompts * kPromptBlocks;
+  for (auto _ : state) {
+    NullStore store;
+    (void)Prompts();
+    const size_t before = Resident();
+    KVCache cache = Filled(&store, lru, kBlocks, /*bounded=*/true);
+    const size_t filled = Resident();
+    for (size_t i = kPrompts; i < 10 * kPrompts; ++i) {  // nine times as many blocks pass through
+      KVRequest request;
+      const std::vector<TokenId> ids = Prompt(i);
+      request.tokens = ids;
+      Lease lease = *cache.Acquire(request);
+      if (!lease.Commit(ids.size()).ok()) std::abort();
+    }
+    const auto of = [&](size_t now) {
+      return (static_cast<double>(now) - static_cast<double>(before)) /
+             static_cast<double>(kBlocks);
+    };
+    state.counters["bytes_per_block"] = of(filled);
+    state.counters["with_history"] = of(Resident());
+  }
+}
+void BM_MetadataLru(benchmark::State& state) { Metadata(state, true); }
+void BM_MetadataSession(benchmark::State& state) { Metadata(state, false); }
+BENCHMARK(BM_MetadataLru)->Iterations(1)->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_MetadataSession)->Iterations(1)->Unit(benchmark::kMillisecond);
 
 void BM_Peek(benchmark::State& state) {
   NullStore store;

@@ -156,8 +156,10 @@ void CacheShell::RemoveBlock(BlockHandle block, bool evicted, Columns* out) {
       Discard(below.back());
     }
   }
+  const BlockHandle parent = index_.node(block).parent;
   Strip(block, evicted, out);
-  Discard(block);
+  // It may have been the last that a lost node waited for. A dropped scope is reaped by the caller.
+  if (Discard(block) && !scopes_[index_.node(parent).scope].dropped) Prune(parent, out);
 }
 
 // With `offload`, what is worth it only leaves the device.

@@ -133,8 +133,9 @@ void CacheShell::FinishOffload(TierMove* move, const absl::Status& status) {
       } else {
         if (!status.ok()) ++stats_.lost_offloads;
         const BlockHandle parent = index_.node(h).parent;
-        RemoveBlock(h, /*evicted=*/!scopes_[index_.node(h).scope].dropped, &gone);
-        Prune(parent, &gone);
+        const bool dropped = scopes_[index_.node(h).scope].dropped;
+        RemoveBlock(h, /*evicted=*/!dropped, &gone);
+        if (dropped) Reap(parent, &gone);
       }
     }
   }

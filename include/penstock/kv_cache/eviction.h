@@ -88,7 +88,7 @@ class EvictionPolicy {
 PENSTOCK_EXPORT std::unique_ptr<EvictionPolicy> NewLruPolicy();
 
 struct SessionPolicyOptions {
-  size_t ghosts_per_block = 8;  // history kept of evicted blocks, 24 bytes each
+  size_t ghosts_per_block = 8;  // history kept of evicted blocks, about 34 bytes each
   bool lru_guard = true;        // act as LRU for as long as LRU would have hit more
   bool use_hints = true;        // p_reuse, expected_gap, ttl, priority
 };
