@@ -7,9 +7,9 @@
 //   GhostEntry* e = ghosts.Find(name);            // nullptr: unknown
 //
 // Description: a ring of 16-byte entries, oldest first, under an open-addressing table of 4-byte
-// positions, both with room to grow: 28 to 36 bytes a ghost. A name is 56 bits of a hash; two prefixes with one name
-// share a ghost, which only blurs statistics. O(1) each, amortised. Thread-compatible: const calls
-// may run concurrently, others need external synchronization.
+// positions, both with room to grow: 28 to 36 bytes a ghost. A name is 56 bits of a hash; two
+// prefixes with one name share a ghost, which only blurs statistics. O(1) each, amortised.
+// Thread-compatible: const calls may run concurrently, others need external synchronization.
 #ifndef PENSTOCK_SRC_KV_CACHE_GHOST_TABLE_H_
 #define PENSTOCK_SRC_KV_CACHE_GHOST_TABLE_H_
 
