@@ -196,7 +196,8 @@ LanguageSet BoundaryFinder::FindLanguages(size_t i, LanguageSet script) {
       ++j;
       continue;
     }
-    const size_t short_end = j + kAsciiRun < s_.size() ? j + AsciiRun(s_, j) : s_.size();
+    // Near the end of the view there may be nothing to read behind the word.
+    const size_t short_end = j + kAsciiRun < s_.size() ? j + AsciiRun(s_, j) : j;
     size_t word_end = 0;
     LanguageSet hits = 0;
     if (short_end > j && short_end - j <= kShortWord &&
