@@ -593,5 +593,36 @@ TEST(RetentionTest, AWindowGroupGivesBackWhatNoLaterTokenSees) {
   EXPECT_EQ(stats.retention[1].dropped_tokens, 16u);
 }
 
+// No lease of ours publishes a hole; a snapshot may bring one where the group's rule allows it.
+TEST(RetentionTest, APrefixThatNeedsAMissingBlockIsCutShortAndCounted) {
+  KVCacheOptions options;
+  options.groups = {Retention::Full(), Retention::SinkWindow(4, 8)};
+  Host before(64, options), after(64, options);
+  before.Put(Iota(28));
+  std::string bytes = before.cache->Snapshot();
+  bytes.resize(bytes.size() - 32);
+  constexpr size_t kRecord = 4 + 4 + 1 + 4 * 4 + 4 + 2 * 8;  // one of 7, its last 8 bytes group 1's
+  bytes.replace(bytes.size() - 2 * kRecord - 8, 8, 8, '\xff');  // the block of tokens 16 .. 19
+  internal::Sha256 hash;
+  hash.Update(bytes);
+  const auto digest = hash.Finish();
+  bytes.append(reinterpret_cast<const char*>(digest.data()), digest.size());
+  ASSERT_OK(after.cache->Restore(bytes, [](auto) { return absl::OkStatus(); }).status());
+  EXPECT_OK(after.cache->CheckInvariants());
+  {
+    const Lease lease = *after.cache->Acquire(Host::Request(Iota(30)));
+    EXPECT_EQ(lease.matched_tokens(), 28u);  // token 28 attends 21 and later
+    EXPECT_EQ(lease.blocks(static_cast<GroupId>(1))[4], kNoBlock);
+  }
+  EXPECT_EQ(after.cache->GetStats().retention[1].unmatched_tokens, 0u);
+  {
+    const Lease lease = *after.cache->Acquire(Host::Request(Iota(25)));
+    EXPECT_EQ(lease.matched_tokens(), 16u);  // token 24 attends 17, which is not there
+  }
+  const KVCacheStats stats = after.cache->GetStats();
+  EXPECT_EQ(stats.retention[0].unmatched_tokens, 0u);
+  EXPECT_EQ(stats.retention[1].unmatched_tokens, 8u);
+}
+
 }  // namespace
 }  // namespace penstock
