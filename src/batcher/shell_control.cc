@@ -87,7 +87,9 @@ absl::Status BatcherShared::Drain(absl::Duration budget) {
     work = TakeWork();
     MoveIngress();
     engine_.FailAll(now, &work->actions);
-    unfinished = work->actions.ended.size();
+    // Those inside Submit have a place and end as kShutdown when they arrive.
+    unfinished =
+        work->actions.ended.size() + static_cast<size_t>(std::max<int64_t>(engine_.places(), 0));
     Translate(work.get());
     NotifyWaiters();
   }

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 #include <new>
 #include <optional>
@@ -205,6 +206,84 @@ TEST_F(BatcherFaultsTest, MoveOnlyRequestsAndResultsWork) {
                             [&](absl::StatusOr<Unique> r, const CompletionInfo&) { seen = **r; }));
   batcher->PollOnce();
   EXPECT_EQ(seen, 42);
+}
+
+// A request whose owner is interrupted while the batcher takes it over: after its place was
+// counted, before it can be seen. The hook runs there.
+struct Interrupted {
+  explicit Interrupted(std::function<void()> h = nullptr) : hook(std::move(h)) {}
+  Interrupted(Interrupted&& other) noexcept {
+    if (auto h = std::exchange(other.hook, nullptr)) h();
+  }
+  std::function<void()> hook;
+};
+using InterruptedBatcher = Batcher<Interrupted, int>;
+
+TEST_F(BatcherFaultsTest, AProducerThatStandsStillInsideSubmitHoldsUpNobodyElse) {
+  BatcherOptions options = Options();
+  options.max_queue_requests = 2;
+  auto batcher = InterruptedBatcher::Create(options, [](Batch<Interrupted, int> batch) {
+    for (size_t i = 0; i < batch.size(); ++i) batch.Complete(i, 1);
+  });
+  ASSERT_OK(batcher);
+  int ended = 0;
+  const auto count = [&](absl::StatusOr<int> r, const CompletionInfo&) { ended += r.ok(); };
+  const auto others = [&] {
+    for (int round = 1; round <= 3; ++round) {
+      EXPECT_OK(batcher->Submit(Interrupted(), SubmitOptions(), count));
+      EXPECT_THAT(batcher->Submit(Interrupted(), SubmitOptions(), count),
+                  StatusIs(absl::StatusCode::kResourceExhausted))
+          << "one of two places is his";
+      batcher->PollOnce();
+      EXPECT_EQ(ended, round);
+    }
+  };
+  ASSERT_OK(batcher->Submit(Interrupted(others), SubmitOptions(), count));
+  EXPECT_EQ(ended, 3);
+  batcher->PollOnce();
+  EXPECT_EQ(ended, 4);
+  EXPECT_TRUE(batcher->GetStats().conserved());
+  EXPECT_OK(batcher->CheckInvariants());
+}
+
+TEST_F(BatcherFaultsTest, AProducerThatADrainOvertakesInsideSubmitStillGetsItsEnd) {
+  auto batcher = InterruptedBatcher::Create(Options(), [](Batch<Interrupted, int>) {});
+  ASSERT_OK(batcher);
+  int ended = 0;
+  const auto drain = [&] {
+    EXPECT_THAT(batcher->Drain(absl::ZeroDuration()),
+                StatusIs(absl::StatusCode::kDeadlineExceeded));
+    EXPECT_EQ(ended, 0);
+  };
+  EXPECT_OK(batcher->Submit(Interrupted(drain), SubmitOptions(),
+                            [&](absl::StatusOr<int>, const CompletionInfo& info) {
+                              EXPECT_EQ(info.outcome, Outcome::kShutdown);
+                              ++ended;
+                            }));
+  batcher->PollOnce();
+  EXPECT_EQ(ended, 1);
+  EXPECT_TRUE(batcher->GetStats().conserved());
+  EXPECT_OK(batcher->CheckInvariants());
+}
+
+TEST_F(BatcherFaultsTest, AStalledRuntimeThatReturnsLateEndsNothingTwiceAndGivesItsSlotBack) {
+  Create(Options());
+  SubmitOptions timed;
+  timed.timeout = absl::Milliseconds(10);
+  ASSERT_OK(Submit("a", timed));
+  batcher_->PollOnce();
+  ASSERT_OK(Submit("behind it"));
+  clock_.Advance(absl::Hours(1));
+  batcher_->PollOnce();
+  EXPECT_EQ(results_.outcome("a"), Outcome::kExpired);
+  EXPECT_EQ(batches_.size(), 1u) << "its slot is not free";
+  CompleteFirst();
+  EXPECT_EQ(batcher_->GetStats().late_results, 1u);
+  batcher_->PollOnce();
+  CompleteFirst();
+  EXPECT_EQ(results_.outcome("behind it"), Outcome::kOk);
+  EXPECT_EQ(results_.size(), 2u);
+  EXPECT_TRUE(batcher_->GetStats().conserved());
 }
 
 TEST_F(BatcherFaultsTest, NothingIsAllocatedPerRequestInTheSteadyState) {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -274,6 +275,42 @@ TEST(BatcherThreadsTest, ABlockedProducerIsRefusedAtItsDeadlineAndAtShutdown) {
   clock.AwaitWaiters(1);
   batcher->Drain(absl::ZeroDuration()).IgnoreError();
   caught.join();
+}
+
+TEST(BatcherThreadsTest, ABatchAndItsBatcherMayDieAtTheSameTime) {
+  constexpr uint64_t kRequests = 3;
+  for (size_t round = 0; round < Scaled(200); ++round) {
+    ManualClock clock;
+    BatcherOptions options;
+    options.clock = &clock;
+    options.former_thread = false;
+    std::optional<IntBatch> batch;
+    auto created = IntBatcher::Create(options, [&](IntBatch b) { batch.emplace(std::move(b)); });
+    ASSERT_OK(created);
+    std::optional<IntBatcher> batcher(*std::move(created));
+    std::vector<std::atomic<int>> ends(2 * kRequests);
+    for (uint64_t i = 0; i < ends.size(); ++i) {
+      if (i == kRequests) batcher->PollOnce();  // half of them run, half of them wait
+      ASSERT_OK(batcher->Submit(
+          uint64_t{i}, SubmitOptions(),
+          [&ends, i](absl::StatusOr<uint64_t>, const CompletionInfo&) { ends[i].fetch_add(1); }));
+    }
+    ASSERT_TRUE(batch.has_value());
+    std::atomic<int> ready{0};
+    const auto together = [&ready] {
+      ready.fetch_add(1);
+      while (ready.load() < 2) std::this_thread::yield();
+    };
+    std::thread other([&] {
+      together();
+      if (round % 2 == 0) batch->Complete(0, 1);
+      batch.reset();
+    });
+    together();
+    batcher.reset();
+    other.join();
+    for (const std::atomic<int>& count : ends) ASSERT_EQ(count.load(), 1);
+  }
 }
 
 TEST(BatcherThreadsTest, ACallbackOnTheBatchersOwnThreadMayDestroyIt) {

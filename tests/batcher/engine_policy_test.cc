@@ -274,6 +274,38 @@ TEST_F(EnginePolicyTest, CostsOfZeroNegativeAndHugeAreHandled) {
   EXPECT_THAT(Poll(now_), ElementsAre(1));
 }
 
+TEST_F(EnginePolicyTest, EveryEndGivesBackWhatAdmissionControlCounted) {
+  BatchPolicy p;
+  p.max_batch_requests = 1;
+  p.predictive_expiry = false;
+  p.admission.emplace();
+  p.admission->max_in_flight = 2;
+  p.admission->max_in_flight_tokens = 20;
+  Create(p);
+  for (int round = 0; round < 3; ++round) {
+    EngineRequest r;
+    r.tokens = 10;
+    const RequestId running = engine_->Offer(At(now_), r, &actions_).id;
+    Poll(now_);
+    const RequestId queued = engine_->Offer(At(now_), r, &actions_).id;
+    EXPECT_EQ(Offer(now_, 1), RejectCause::kInFlight);
+    EXPECT_TRUE(engine_->Cancel(At(now_), queued));
+    EXPECT_EQ(Offer(now_, 2, 10, kMs), RejectCause::kNone) << "the place is free inside the call";
+    EXPECT_EQ(Offer(now_, 3), RejectCause::kInFlight);
+    now_ += kMs;
+    Poll(now_);  // 2 has expired in the queue
+    EXPECT_EQ(engine_->GetStats().admission.in_flight_tokens, 10);
+    if (round == 0) {
+      EXPECT_TRUE(engine_->Cancel(At(now_), running));
+    } else {
+      EXPECT_TRUE(engine_->Complete(At(now_), running, Outcome::kOk));
+    }
+    engine_->OnBatchDone(At(now_), last_.id);
+    EXPECT_EQ(engine_->GetStats().admission.in_flight, 0);
+    EXPECT_EQ(engine_->GetStats().admission.in_flight_tokens, 0);
+  }
+}
+
 TEST_F(EnginePolicyTest, ReportedTokensCountForFairness) {
   BatchPolicy p;
   p.max_batch_requests = 1;

@@ -70,6 +70,7 @@ class Walk {
       Operate();
       if (random_.OneIn(25)) {
         ASSERT_OK(engine_.CheckInvariants());
+        CheckAdmission();
       }
     }
     if (!testing::Test::HasFatalFailure()) Drain();
@@ -254,6 +255,20 @@ class Walk {
     actions_.ended.clear();
   }
 
+  // P9: admission control counts the requests that have not ended, and their tokens.
+  void CheckAdmission() {
+    if (!p_.admission) return;
+    int64_t live = 0, tokens = 0;
+    for (const Request& r : requests_) {
+      if (r.state == Request::kEnded) continue;
+      ++live;
+      tokens += r.tokens;
+    }
+    const EngineStats stats = engine_.GetStats();
+    ASSERT_EQ(stats.admission.in_flight, live);
+    ASSERT_EQ(stats.admission.in_flight_tokens, tokens);
+  }
+
   // P3: limits. P5: nothing expired leaves.
   void CheckBatch(const EngineActions::Released& b) {
     Running running{b.id, {}};
@@ -312,6 +327,7 @@ class Walk {
     ASSERT_TRUE(engine_.idle());
     for (const Request& r : requests_) ASSERT_EQ(r.state, Request::kEnded);
     ASSERT_EQ(engine_.places(), 0);
+    CheckAdmission();
     ASSERT_OK(engine_.CheckInvariants());
   }
 

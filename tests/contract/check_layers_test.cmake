@@ -37,6 +37,7 @@ expect(src/tokenizer/a.cc "${spdx}#include <sentencepiece_processor.h>\n" "belon
 expect(src/adapters/kafka/a.cc "${spdx}#include \"penstock/adapters/prometheus.h\"\n" "an adapter includes another")
 expect(src/base/a.cc "${spdx}void F() { throw 1; }\n" "uses 'throw'")
 expect(src/base/a.cc "${spdx}// must not throw\nconst char* s = \"try\";\n" "")
+expect(src/base/a.cc "${spdx}auto t = std::chrono::system_clock::now();\n" "reads the wall clock")
 expect(src/base/a.cc "${spdx}int x = *F().value();\n" "calls .value")
 expect(src/base/a.cc "${spdx}// TODO: later\n" "contains 'TODO'")
 expect(src/misc/a.cc "${spdx}" "belongs to no module")

@@ -322,6 +322,51 @@ TEST_F(FeedTest, AnErrorOfTheSourceStopsTheFeedAfterWhatWasFetchedHasLeft) {
   EXPECT_THAT(feed_->Poll(), StatusIs(StatusCode::kInternal));
 }
 
+// A log whose commits fail when told to.
+class FailingCommits final : public Source {
+ public:
+  explicit FailingCommits(MemoryLog* log) : log_(log) {}
+  absl::Status Fetch(size_t records, size_t bytes, FetchResult* out) override {
+    return log_->Fetch(records, bytes, out);
+  }
+  absl::Status Acknowledge(int32_t partition, int64_t next_offset) override {
+    return fail ? absl::InternalError("commit refused") : log_->Acknowledge(partition, next_offset);
+  }
+  bool fail = true;
+
+ private:
+  MemoryLog* log_;
+};
+
+TEST_F(FeedTest, ACommitThatFailsStopsTheFeedAndTheRecordsComeAgain) {
+  FailingCommits source(&log_);
+  const auto open = [&] {
+    feed_.reset();
+    auto feed = Feed::Create(&*bench_.pipeline, &source, &sink_, DecodeText, feed_options_);
+    ASSERT_OK(feed);
+    feed_.emplace(*std::move(feed));
+  };
+  open();
+  for (const char* id : {"a", "b"}) log_.Append(0, id);
+  Poll();
+  const PrefillBatch running = BatchOf("b");  // b runs: cancelled earlier, it would never get here
+  Complete("a");
+  EXPECT_THAT(feed_->Poll(), StatusIs(StatusCode::kInternal, HasSubstr("commit refused")));
+  EXPECT_THAT(feed_->Poll(), StatusIs(StatusCode::kInternal));
+  EXPECT_TRUE(feed_->GetStats().conserved());
+  EXPECT_TRUE(running.cancelled(0));
+  EXPECT_EQ(log_.acknowledged(0), 0);
+
+  source.fail = false;
+  log_.Assign(0);
+  open();
+  Poll();
+  for (const char* id : {"a", "b"}) Complete(id);
+  Poll();
+  EXPECT_THAT(Written(), ElementsAre("a", "a", "b"));  // at least once
+  EXPECT_EQ(log_.acknowledged(0), 2);
+}
+
 TEST_F(FeedTest, ARecordThatTheSinkRefusedComesAgainToTheNextConsumer) {
   OpenFeed();
   for (const char* id : {"a", "b"}) log_.Append(0, id);
