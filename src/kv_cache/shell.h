@@ -327,6 +327,7 @@ class CacheShell : public std::enable_shared_from_this<CacheShell> {
   PromptBlocks NameLeaseBlocks(const LeaseRep& lease, const BlockHasher* hasher,
                                uint64_t parent_name, size_t first,
                                absl::Span<const TokenId> tokens) const;
+  absl::Status CheckWindows(const LeaseRep& lease, size_t end_tokens) const;
   void TakeOwned(LeaseRep* lease, size_t first, Columns* out);
 
   BlockStore* const store_;

@@ -165,9 +165,14 @@ absl::StatusOr<Lease> CacheShell::Fork(LeaseRep* lease) {
   fork->table.assign(groups_.size(), std::vector<BlockId>(shared, kNoBlock));
   PENSTOCK_RETURN_IF_ERROR(ReserveColumns(total - shared, &fork->table, shared));
   std::vector<BlockCopy> copies;
+  Columns holes(groups_.size());
   for (size_t i = shared; i < total; ++i) {
     for (size_t g = 0; g < groups_.size(); ++g) {
-      if (lease->table[g][i] == kNoBlock) continue;  // out of its window
+      if (lease->table[g][i] == kNoBlock) {  // out of its window, in the fork as well
+        holes.by_group[g].push_back(fork->table[g][i]);
+        fork->table[g][i] = kNoBlock;
+        continue;
+      }
       BlockCopy copy;
       copy.group = static_cast<GroupId>(g);
       copy.src = lease->table[g][i];
@@ -177,6 +182,7 @@ absl::StatusOr<Lease> CacheShell::Fork(LeaseRep* lease) {
       copies.push_back(copy);
     }
   }
+  FreeColumns(&holes, /*subtract=*/true);
   if (absl::Status copied = copies.empty() ? absl::OkStatus() : store_->Copy(copies);
       !copied.ok()) {
     store_errors_.fetch_add(1, std::memory_order_relaxed);
@@ -215,11 +221,38 @@ absl::StatusOr<Lease> CacheShell::Fork(LeaseRep* lease) {
   return Lease(std::move(fork));
 }
 
+namespace {
+
+// The first block that token `token` attends to in a group with a window, its sink apart.
+size_t WindowBegin(const Retention& rule, size_t token, size_t block_tokens) {
+  return token + 1 > rule.window_tokens ? (token + 1 - rule.window_tokens) / block_tokens : 0;
+}
+
+}  // namespace
+
+// Whether the lease still has every block that token `end_tokens` attends to.
+absl::Status CacheShell::CheckWindows(const LeaseRep& lease, size_t end_tokens) const {
+  for (size_t g = 0; g < groups_.size(); ++g) {
+    const Retention& rule = groups_[g];
+    if (rule.kind != Retention::Kind::kSinkWindow) continue;
+    const size_t begin = WindowBegin(rule, end_tokens, block_tokens_);
+    const size_t sink = BlocksFor(rule.sink_tokens);
+    for (size_t i = 0; i < BlocksFor(end_tokens); ++i) {
+      if (lease.table[g][i] != kNoBlock || (i >= sink && i < begin)) continue;
+      return absl::FailedPreconditionError(absl::StrCat(
+          "end_tokens ", end_tokens, ": group ", g, " no longer has block ", i,
+          ", which the window before it needs; expected an end whose window was not given back"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CacheShell::Truncate(LeaseRep* lease, size_t end_tokens) {
   if (end_tokens > lease->named) {
     return absl::InvalidArgumentError(
         absl::StrCat("end_tokens: ", end_tokens, ", expected at most ", lease->named, " (named)"));
   }
+  PENSTOCK_RETURN_IF_ERROR(CheckWindows(*lease, end_tokens));
   const size_t keep = end_tokens / block_tokens_;  // whole blocks
   const size_t rest = end_tokens % block_tokens_;
   const size_t size = lease->owned.size();
@@ -301,10 +334,8 @@ size_t CacheShell::ApplyRetention(LeaseRep* lease) {
     const Retention& rule = groups_[g];
     if (rule.kind != Retention::Kind::kSinkWindow) continue;
     // Token t attends [t - window + 1, t]; the next one is `committed`.
-    const size_t out_of_window = lease->committed + 1 > rule.window_tokens
-                                     ? (lease->committed + 1 - rule.window_tokens) / block_tokens_
-                                     : 0;
-    for (size_t i = BlocksFor(rule.sink_tokens); i < out_of_window; ++i) {
+    const size_t begin = WindowBegin(rule, lease->committed, block_tokens_);
+    for (size_t i = BlocksFor(rule.sink_tokens); i < begin; ++i) {
       BlockId& id = lease->table[g][i];
       if (id != kNoBlock && lease->owned[i] != 0) dead.by_group[g].push_back(id);
       id = kNoBlock;

@@ -593,6 +593,61 @@ TEST(RetentionTest, AWindowGroupGivesBackWhatNoLaterTokenSees) {
   EXPECT_EQ(stats.retention[1].dropped_tokens, 16u);
 }
 
+TEST(RetentionTest, ATruncationIntoAWindowThatWasGivenBackIsRefused) {
+  for (const bool publish : {false, true}) {
+    KVCacheOptions options;
+    options.groups = {Retention::Full(), Retention::SinkWindow(4, 8)};
+    Host host(64, options);
+    KVRequest request;
+    const std::vector<TokenId> ids = Iota(30);
+    request.tokens = ids;
+    request.publish = publish;
+    Lease lease = *host.cache->Acquire(request);
+    ASSERT_OK(lease.Commit(30));
+    lease.ApplyRetention();  // group 1 keeps the sink, block 0, and blocks 5 .. 7
+    const std::vector<BlockId> before(lease.blocks(GroupId{1}).begin(),
+                                      lease.blocks(GroupId{1}).end());
+    for (const size_t end : {26u, 10u, 5u}) {  // token 26 attends 19 .. 26: block 4
+      EXPECT_THAT(lease.Truncate(end),
+                  StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("group 1")))
+          << end;
+    }
+    EXPECT_EQ(lease.tokens(), 30u);
+    EXPECT_EQ(
+        std::vector<BlockId>(lease.blocks(GroupId{1}).begin(), lease.blocks(GroupId{1}).end()),
+        before);
+    EXPECT_OK(lease.Truncate(27));  // attends 20 .. 27: blocks 5, 6
+    EXPECT_OK(lease.Truncate(27));
+    for (size_t i = 5; i < 7; ++i) EXPECT_NE(lease.blocks(GroupId{1})[i], kNoBlock);
+    EXPECT_OK(host.cache->CheckInvariants());
+  }
+}
+
+TEST(RetentionTest, AForkHasNoBlocksWhereItsParentGaveThemBack) {
+  KVCacheOptions options;
+  options.groups = {Retention::Full(), Retention::SinkWindow(4, 8)};
+  Host host(64, options);
+  KVRequest request;
+  const std::vector<TokenId> ids = Iota(30);
+  request.tokens = ids;
+  request.publish = false;
+  Lease lease = *host.cache->Acquire(request);
+  ASSERT_OK(lease.Commit(30));
+  lease.ApplyRetention();
+  const size_t one = host.store->allocated_blocks();
+  Lease fork = *lease.Fork();
+  EXPECT_EQ(host.store->allocated_blocks(), 2 * one);
+  for (size_t i = 0; i < 8; ++i) {
+    EXPECT_EQ(fork.blocks(GroupId{1})[i] == kNoBlock, i >= 1 && i <= 4) << i;
+  }
+  EXPECT_THAT(fork.Truncate(10),
+              StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr("group 1")));
+  EXPECT_OK(host.cache->CheckInvariants());
+  lease.Release();
+  fork.Release();
+  EXPECT_EQ(host.store->allocated_blocks(), 0u);
+}
+
 // No lease of ours publishes a hole; a snapshot may bring one where the group's rule allows it.
 TEST(RetentionTest, APrefixThatNeedsAMissingBlockIsCutShortAndCounted) {
   KVCacheOptions options;

@@ -91,7 +91,9 @@ class PENSTOCK_EXPORT Lease {
   // Forgets tokens [end_tokens, tokens()): a rejected draft, an edit. Blocks wholly beyond are
   // given back at once; if the cut falls into a public block, the lease gets its own copy of it.
   // What was published stays cached.
-  // kInvalidArgument: end_tokens above tokens(). On any error the lease is unchanged.
+  // kInvalidArgument: end_tokens above tokens(). kFailedPrecondition: a group with a window no
+  // longer has what the token at end_tokens attends to (ApplyRetention gave it back, or the match
+  // never had it): release the lease and acquire again. On any error the lease is unchanged.
   absl::Status Truncate(size_t end_tokens);
 
   // Gives back, in groups with a window, the blocks that no later token of this sequence attends
