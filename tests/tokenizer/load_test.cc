@@ -14,6 +14,7 @@
 #include "gtest/gtest.h"
 #include "penstock/tokenizer.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/temporary_folder.h"
 #include "tests/tokenizer/tiny_files.h"
 #include "tokenizer/known_encodings.h"
 #include "tokenizer/split_grammar.h"
@@ -28,18 +29,13 @@ using testing::HasSubstr;
 
 class LoadTest : public testing::Test {
  protected:
-  LoadTest() : folder_(fs::path(testing::TempDir()) / "penstock_load_test") {
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  ~LoadTest() override { fs::remove_all(folder_); }
-
   std::string Write(const std::string& name, const std::string& bytes) const {
     std::ofstream(folder_ / name, std::ios::binary) << bytes;
     return (folder_ / name).string();
   }
 
-  const fs::path folder_;
+  const TemporaryFolder own_;
+  const fs::path& folder_ = own_.path();
 };
 
 constexpr char kVocabTxt[] = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##b\n";

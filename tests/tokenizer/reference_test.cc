@@ -2,7 +2,6 @@
 //
 // Corners of tokenizer.json that random files found (differential/random_pipelines.py). Expected
 // values are those of Hugging Face tokenizers 0.22.2.
-#include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -11,6 +10,7 @@
 #include "gtest/gtest.h"
 #include "penstock/tokenizer.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/temporary_folder.h"
 
 namespace penstock {
 namespace {
@@ -32,8 +32,8 @@ TokenizerPtr Load(const std::string& components) {
 // The same from a folder with this tokenizer_config.json; <s> and </s> are added, 8 and 9, and the
 // file's template begins with <s>.
 TokenizerPtr LoadWithConfig(const std::string& config) {
-  const std::string folder = testing::TempDir() + "/penstock_reference_test";
-  std::filesystem::create_directories(folder);
+  const TemporaryFolder own;
+  const std::string folder = own.path().string();
   std::ofstream(folder + "/tokenizer.json")
       << R"({"added_tokens": [{"id": 8, "content": "<s>", "special": true},
       {"id": 9, "content": "</s>", "special": true}], "post_processor": {"type": "TemplateProcessing",

@@ -8,6 +8,7 @@
 #include "penstock/tokenizer.h"
 #include "tests/support/gguf_writer.h"
 #include "tests/support/status_matchers.h"
+#include "tests/support/temporary_folder.h"
 #include "tokenizer/gguf/metadata.h"
 #include "tokenizer/gguf/pre_tokenizers.h"
 
@@ -117,7 +118,8 @@ TEST(GgufTest, T5IsSentencePieceUnigram) {
 }
 
 TEST(GgufTest, AFileIsReadNoFurtherThanItsMetadata) {
-  const std::string path = testing::TempDir() + "/penstock_gguf_test.gguf";
+  const TemporaryFolder folder;
+  const std::string path = (folder.path() / "model.gguf").string();
   std::FILE* const file = std::fopen(path.c_str(), "wb");
   ASSERT_NE(file, nullptr);
   const std::string bytes = Gpt2().Bytes();
@@ -127,7 +129,6 @@ TEST(GgufTest, AFileIsReadNoFurtherThanItsMetadata) {
   ASSERT_EQ(std::fputc('x', file), 'x');
   ASSERT_EQ(std::fclose(file), 0);
   const auto t = LoadTokenizer(path);
-  std::remove(path.c_str());
   ASSERT_TRUE(t.ok()) << t.status();
   EXPECT_THAT((*t)->EncodeIds("ab"), ElementsAre(3));
 }
