@@ -388,7 +388,7 @@ TEST(BadGgufTest, WhatTheVocabularyNeeds) {
        kUnknown, "tokenizer.ggml.pre"},
       {"bert whose unknown token is a hole",
        Tokens("bert", {"[PAD]", ""}).Uint32("tokenizer.ggml.unknown_token_id", 1).Bytes(),
-       kDataLoss, ""}};
+       kDataLoss, "no unknown token"}};
   LoadOptions options;
   options.format = FileFormat::kGguf;
   ExpectRefused(files, options);

@@ -267,8 +267,6 @@ TEST(BadJsonTest, OtherModels) {
         unigram("[[\"" + std::string((64 << 10) + 1, 'x') + "\",0]]"), kTooMuch, "65537 bytes"},
        {"word piece: vocab missing", R"({"type":"WordPiece"})", kDataLoss, "vocab: is missing"},
        {"word piece: unk_token as a number", words(R"(,"unk_token":0)"), kDataLoss, "unk_token"},
-       {"word piece: unk_token not there", words(R"(,"unk_token":"<unk>")"), kDataLoss,
-        "unk_token: \"<unk>\" is not in the vocabulary"},
        {"word piece: prefix as an array", words(R"(,"continuing_subword_prefix":[])"), kDataLoss,
         "continuing_subword_prefix"},
        {"word piece: 10^7 characters a word", words(R"(,"max_input_chars_per_word":10000000)"),

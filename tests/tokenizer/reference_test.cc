@@ -302,6 +302,18 @@ TEST(ReferenceTest, AnUnknownTokenThatTheModelDoesNotHaveIsNone) {
   EXPECT_THAT((*t)->EncodeIds("aba"), ElementsAre(0, 0));
 }
 
+// The reference gives the ids of the words it can spell and fails at others.
+TEST(ReferenceTest, AWordPieceVocabularyWithoutItsUnkSpellsWhatItCan) {
+  const absl::StatusOr<TokenizerPtr> t = ParseTokenizer(
+      R"({"version": "1.0", "pre_tokenizer": {"type": "Whitespace"}, "model": {"type": "WordPiece",
+      "unk_token": "[UNK]", "vocab": {"a": 0, "##b": 1, "c": 2}}})",
+      "tokenizer.json");
+  ASSERT_OK(t);
+  EXPECT_THAT((*t)->EncodeIds("ab c a"), ElementsAre(0, 1, 2, 0));
+  EXPECT_THAT((*t)->EncodeIds("ab x abx c"), ElementsAre(0, 1, 2));
+  EXPECT_EQ((*t)->vocabulary().special().unk, std::nullopt);
+}
+
 TEST(ReferenceTest, RobertaWithoutItsFieldsIsBert) {
   const TokenizerPtr t = Load(
       R"("post_processor": {"type": "RobertaProcessing", "cls": ["c", 3], "sep": ["_", 5], "trim_offsets": true})");

@@ -274,11 +274,15 @@ absl::StatusOr<TokenizerPtr> GgufReader::ReadByteLevel() {
 }
 
 absl::StatusOr<TokenizerPtr> GgufReader::ReadBert() {
+  const std::optional<NamedToken> unk = Named(unk_);
+  if (!unk.has_value() || unk->first.empty()) {
+    return Damaged("no unknown token, expected tokenizer.ggml.unknown_token_id");
+  }
   ComponentJson json;
   std::vector<std::string> tokens = SplitAdded(&json);
   for (size_t i = 0; i < tokens.size(); ++i) {
     std::string& token = tokens[i];
-    if (token.empty() || types_[i] != PieceType::kNormal) continue;
+    if (token.empty() || types_[i] != PieceType::kNormal || token == unk->first) continue;
     // Words are spelled "▁word", continuations "word", and what stands in brackets as it is.
     if (token.rfind(spm::kSpaceSymbol, 0) == 0) {
       token.erase(0, spm::kSpaceSymbol.size());
@@ -286,8 +290,6 @@ absl::StatusOr<TokenizerPtr> GgufReader::ReadBert() {
       token.insert(0, "##");
     }
   }
-  if (!unk_.has_value())
-    return Damaged("no unknown token, expected tokenizer.ggml.unknown_token_id");
   json.normalizer = BertNormalizerJson(Flag("normalizer.lowercase").value_or(true),
                                        Flag("normalizer.strip_accents"), true);
   json.pre_tokenizer = R"({"type": "BertPreTokenizer"})";
@@ -295,7 +297,7 @@ absl::StatusOr<TokenizerPtr> GgufReader::ReadBert() {
     json.post_processor = BertTemplateJson(*Named(cls_), *Named(sep_));
   }
   json.decoder = R"({"type": "WordPiece", "prefix": "##", "cleanup": true})";
-  json.model = WordPieceModelJson(tokens, (*tokens_)[static_cast<size_t>(*unk_)]);
+  json.model = WordPieceModelJson(tokens, unk->first);
   return ReadComponentJson(json, {{}, name_, {}}, options_);
 }
 

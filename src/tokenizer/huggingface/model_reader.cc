@@ -155,16 +155,10 @@ absl::Status ReadBpe(const Json& json, const LoadLimits& limits, ModelPlan* plan
   });
 }
 
-absl::Status ReadUnk(const Json& json, bool required, ModelPlan* plan) {
-  const Json unk = json.Get("unk_token");
-  PENSTOCK_ASSIGN_OR_RETURN(const std::string token,
-                            json.StringOr("unk_token", required ? "[UNK]" : "<unk>"));
+absl::Status ReadUnk(const Json& json, const char* without_field, ModelPlan* plan) {
+  PENSTOCK_ASSIGN_OR_RETURN(const std::string token, json.StringOr("unk_token", without_field));
   const TokenId id = plan->ids.Find(token);
-  if (id >= 0) {
-    plan->unk = id;
-  } else if (required) {
-    return unk.Bad(absl::StrCat(Quoted(token), " is not in the vocabulary"));
-  }
+  if (id >= 0) plan->unk = id;
   return absl::OkStatus();
 }
 
@@ -178,7 +172,7 @@ absl::Status ReadWordPiece(const Json& json, const LoadLimits& limits, ModelPlan
     return at.Bad(absl::StrCat("is ", max_chars, ", expected 0 to 1000000"));
   }
   plan->max_chars = static_cast<size_t>(max_chars);
-  return ReadUnk(json, /*required=*/true, plan);
+  return ReadUnk(json, "[UNK]", plan);
 }
 
 absl::Status ReadUnigram(const Json& json, const LoadLimits& limits, ModelPlan* plan) {
@@ -259,7 +253,7 @@ absl::StatusOr<ModelPlan> ReadModel(const Json& json, const LoadLimits& limits) 
     plan.kind = ModelPlan::Kind::kWordLevel;
     const Json vocabulary = json.Get("vocab");
     PENSTOCK_RETURN_IF_ERROR(ReadVocabularyObject(vocabulary, limits, &plan));
-    PENSTOCK_RETURN_IF_ERROR(ReadUnk(json, /*required=*/false, &plan));
+    PENSTOCK_RETURN_IF_ERROR(ReadUnk(json, "<unk>", &plan));
   } else if (type == "Unigram") {
     plan.kind = ModelPlan::Kind::kUnigram;
     PENSTOCK_RETURN_IF_ERROR(ReadUnigram(json, limits, &plan));
@@ -286,7 +280,7 @@ std::unique_ptr<const Model> BuildModel(ModelPlan plan, bool bytes, std::vector<
   switch (plan.kind) {
     case ModelPlan::Kind::kWordPiece:
       return std::make_unique<WordPieceModel>(
-          WordPieceModel::Spec{std::move(plan.ids), plan.prefix, *plan.unk, plan.max_chars},
+          WordPieceModel::Spec{std::move(plan.ids), plan.prefix, plan.unk, plan.max_chars},
           std::move(control));
     case ModelPlan::Kind::kWordLevel:
       return std::make_unique<WordLevelModel>(std::move(plan.ids), plan.unk, std::move(control));

@@ -43,7 +43,7 @@ void WordPieceModel::Encode(std::string_view piece, bool allow_control,
     pos += DecodeUtf8(piece, pos).size;
     ends.push_back(pos);
     if (ends.size() > spec_.max_chars) {
-      out->push_back({spec_.unk, 0, size});
+      if (spec_.unk.has_value()) out->push_back({*spec_.unk, 0, size});
       return;
     }
   }
@@ -64,7 +64,7 @@ void WordPieceModel::Encode(std::string_view piece, bool allow_control,
     }
     if (id < 0) {
       out->resize(first);
-      out->push_back({spec_.unk, 0, size});
+      if (spec_.unk.has_value()) out->push_back({*spec_.unk, 0, size});
       return;
     }
     out->push_back({id, begin, ends[last - 1]});
@@ -75,7 +75,7 @@ void WordPieceModel::Encode(std::string_view piece, bool allow_control,
 void WordPieceModel::Describe(std::string* out) const {
   out->append("wordpiece;");
   DescribeString(spec_.prefix, out);
-  DescribeNumber(spec_.unk, out);
+  DescribeNumber(spec_.unk.value_or(-1), out);
   DescribeNumber(static_cast<int64_t>(spec_.max_chars), out);
   DescribePieces(spec_.pieces, out);
 }

@@ -5,8 +5,8 @@
 //   WordPieceModel m({std::move(pieces), "##", unk, 100}, control);
 //   m.Encode("unaffable", …)           // "un", "##aff", "##able"
 //
-// A word that cannot be cut into pieces, or is longer than max_chars, is one unk. Time: O(max_chars
-// × longest piece) a word. Immutable; safe to share.
+// A word that cannot be cut into pieces, or is longer than max_chars, is one unk, or nothing where
+// there is none. Time: O(max_chars × longest piece) a word. Immutable; safe to share.
 #ifndef PENSTOCK_SRC_TOKENIZER_HUGGINGFACE_WORDPIECE_MODEL_H_
 #define PENSTOCK_SRC_TOKENIZER_HUGGINGFACE_WORDPIECE_MODEL_H_
 
@@ -25,7 +25,7 @@ class WordPieceModel final : public Model {
   struct Spec {
     ByteMap pieces;
     std::string prefix;  // of pieces that continue a word
-    TokenId unk = 0;
+    std::optional<TokenId> unk;
     size_t max_chars = 100;
   };
   WordPieceModel(Spec spec, std::vector<uint8_t> control);
