@@ -292,7 +292,7 @@ class Draw:
             return self.bpe(byte_level)
         if k < 6:
             prefix = self.pick(["##", "##", "", "a"])
-            return {"type": "WordPiece", "unk_token": self.pick(["[UNK]", "a"]) if True else None, "continuing_subword_prefix": prefix,
+            return {"type": "WordPiece", "unk_token": self.pick(["[UNK]", "[UNK]", "a", "none"]), "continuing_subword_prefix": prefix,
                     "max_input_chars_per_word": self.pick([100, 100, 5, 1, 12]), "vocab": self.words(byte_level, prefix)}
         if k == 6:
             return {"type": "WordLevel", "vocab": self.words(byte_level, ""), "unk_token": self.pick(["<unk>", "[UNK]", "none"])}
