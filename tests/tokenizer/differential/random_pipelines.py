@@ -345,15 +345,14 @@ class Draw:
             for s in specials.values():
                 s["tokens"] = ["t"] * len(s["ids"])
 
-            def part(seqs):
-                if self.chance(.5):
-                    return {"SpecialToken": {"id": self.pick("XY"), "type_id": self.r.randrange(3)}}
-                return {"Sequence": {"id": self.pick(seqs), "type_id": self.r.randrange(3)}}
             single = [{"Sequence": {"id": "A", "type_id": self.r.randrange(2)}}]
             pair = [{"Sequence": {"id": "A", "type_id": self.r.randrange(2)}}, {"Sequence": {"id": "B", "type_id": self.r.randrange(2)}}]
             if self.chance(.2):
                 pair.reverse()
             for parts in (single, pair):
+                if self.chance(.1):  # twice, or left out
+                    part = dict(Sequence={"id": self.pick("A" if parts is single else "AB"), "type_id": self.r.randrange(3)})
+                    parts[:] = parts + [part] if self.chance(.6) else parts[:-1]
                 for _ in range(self.r.randint(0, 3)):
                     parts.insert(self.r.randint(0, len(parts)), {"SpecialToken": {"id": self.pick("XY"), "type_id": self.r.randrange(3)}})
             return {"type": "TemplateProcessing", "single": single, "pair": pair, "special_tokens": specials}
@@ -648,7 +647,19 @@ def empty_added_token(what, data, *rest):
     return t.normalizer and any(a["normalized"] and t.normalizer.normalize_str(a["content"]) == "" for a in data["added_tokens"])
 
 
+def uneven_template(what, data, options, texts, *rest):
+    """Windows behind the first, of a template that names a text twice or not at all."""
+    key = "single" if len(texts) == 1 else "pair"
+
+    def uneven(p):
+        if p["type"] == "Sequence":
+            return any(map(uneven, p["processors"]))
+        return p["type"] == "TemplateProcessing" and sorted(x["Sequence"]["id"] for x in p[key] if "Sequence" in x) != ["A", "B"][:len(texts)]
+    return what.startswith("windows") and data["post_processor"] and uneven(data["post_processor"])
+
+
 EXPLAINED = {
+    "overflowing windows of a template that names a text twice or not at all": uneven_template,
     "the reference fails on text that the vocabulary cannot spell, we leave it out":
         lambda what, data, options, texts, expected, got: what == "error" and isinstance(expected, str)
         and any(s in expected for s in ("Missing [UNK]", "unk_id", "unk token", "<unk>")),
