@@ -206,7 +206,6 @@ TEST_F(BadFileTest, JsonFilesSayThePlace) {
       {"unigram with three parts", R"({"type":"Unigram","vocab":[["a",1.0,2.0]]})", "vocab[0]"},
       {"unigram unk outside", R"({"type":"Unigram","unk_id":1,"vocab":[["a",1.0]]})", "unk_id"},
       {"unigram unk negative", R"({"type":"Unigram","unk_id":-1,"vocab":[["a",1.0]]})", "unk_id"},
-      {"wordpiece without unk", R"({"type":"WordPiece","vocab":{"a":0}})", "[UNK]"},
       {"wordpiece with negative length",
        R"({"type":"WordPiece","vocab":{"[UNK]":0},"max_input_chars_per_word":-1})",
        "max_input_chars_per_word"},
