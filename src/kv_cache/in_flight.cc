@@ -95,6 +95,7 @@ bool CacheShell::NotifyWhenComputed(const KVRequest& request,
   const uint32_t scope = FindScope(RootName(*prompt.hasher, request.scope), request.scope);
   if (scope == UINT32_MAX) return false;
   index_.Match(scopes_[scope].root, prompt, prompt.names.size(), &path);
+  path.resize(FitGroups(path, /*unmatched=*/nullptr));
   size_t blocks = 0;
   LeaseRep* lease = FindFlight(scope, prompt, path.size(), &blocks);
   if (lease == nullptr) return false;

@@ -19,13 +19,16 @@ const std::vector<BlockExtra>& NoExtras() {
 
 }  // namespace
 
-PrefixIndex::PrefixIndex(size_t block_tokens, size_t groups, uint64_t seed, uint64_t hash_mask)
+PrefixIndex::PrefixIndex(size_t block_tokens, size_t groups, uint64_t seed, uint64_t hash_mask,
+                         bool counted)
     : block_tokens_(block_tokens),
       groups_(groups),
+      counted_(counted),
       hash_mask_(hash_mask),
       node_memory_(kChunk * sizeof(IndexNode)),
       token_memory_(kChunk * block_tokens * sizeof(TokenId)),
-      slot_memory_(kChunk * groups * sizeof(BlockId)) {
+      slot_memory_(kChunk * groups * sizeof(BlockId)),
+      hold_memory_(kChunk * groups * sizeof(std::atomic<uint32_t>)) {
   hashers_.push_back(std::make_unique<const BlockHasher>(seed, hash_mask));
   hasher_.store(hashers_.back().get(), std::memory_order_release);
   table_.resize(64);
@@ -46,6 +49,11 @@ BlockHandle PrefixIndex::NewNode() {
     nodes_.push_back(static_cast<IndexNode*>(node_memory_.Next()));
     tokens_.push_back(static_cast<TokenId*>(token_memory_.Next()));
     slots_.push_back(static_cast<BlockId*>(slot_memory_.Next()));
+    if (counted_) {
+      holds_.push_back(static_cast<std::atomic<uint32_t>*>(hold_memory_.Next()));
+      for (size_t i = 0; i < kChunk * groups_; ++i)
+        new (holds_.back() + i) std::atomic<uint32_t>(0);
+    }
   }
   PENSTOCK_CHECK(next_ != kNoBlockHandle);
   new (&node(next_)) IndexNode();
@@ -239,6 +247,8 @@ size_t PrefixIndex::MatchPartial(BlockHandle parent, const TokenId* tokens, size
   for (size_t i = 0; i < candidates && child != kNoBlockHandle; child = node(child).next_sibling) {
     const IndexNode& n = node(child);
     if (n.tier != Tier::kDevice || (n.flags & IndexNode::kUnusable) != 0) continue;
+    const BlockId* ids = slots(child);
+    if (std::find(ids, ids + groups_, kNoBlock) != ids + groups_) continue;
     ++i;
     const TokenId* theirs = this->tokens(child).data();
     size_t agree =
@@ -312,7 +322,8 @@ void PrefixIndex::Rekey(uint64_t seed, const std::function<uint64_t(BlockHandle)
 
 size_t PrefixIndex::metadata_bytes() const {
   return nodes_.size() * kChunk *
-             (sizeof(IndexNode) + block_tokens_ * sizeof(TokenId) + groups_ * sizeof(BlockId)) +
+             (sizeof(IndexNode) + block_tokens_ * sizeof(TokenId) +
+              groups_ * (sizeof(BlockId) + (counted_ ? sizeof(uint32_t) : 0))) +
          table_.size() * sizeof(Entry);
 }
 

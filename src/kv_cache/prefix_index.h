@@ -16,7 +16,7 @@
 // growing and deleting touch no node. When a probe run gets absurdly long the table is rebuilt
 // under new random key material (Rekey), at most once per doubling.
 // Complexity: Match O(tokens); Insert and Remove O(1) expected. Memory a block: 48 bytes of node,
-// its tokens, 8 bytes a group, 11 to 21 bytes of table.
+// its tokens, 8 bytes a group (12 if it counts holds), 11 to 21 bytes of table.
 // Thread-compatible: const calls may run concurrently, others need external synchronization. `refs`
 // is atomic, and may be raised under a shared lock.
 #ifndef PENSTOCK_SRC_KV_CACHE_PREFIX_INDEX_H_
@@ -69,7 +69,9 @@ static_assert(sizeof(IndexNode) == 48 && std::is_trivially_destructible<IndexNod
 
 class PrefixIndex {
  public:
-  PrefixIndex(size_t block_tokens, size_t groups, uint64_t seed, uint64_t hash_mask = ~uint64_t{0});
+  // `counted`: nodes count holds, by group.
+  PrefixIndex(size_t block_tokens, size_t groups, uint64_t seed, uint64_t hash_mask = ~uint64_t{0},
+              bool counted = false);
 
   // May be called without a lock. Rekey replaces it: names made by another one are void then. Lives
   // as long as the index.
@@ -84,6 +86,11 @@ class PrefixIndex {
   BlockId* slots(BlockHandle h) { return slots_[h >> kShift] + (h & kMask) * groups_; }
   const BlockId* slots(BlockHandle h) const { return slots_[h >> kShift] + (h & kMask) * groups_; }
   const std::vector<BlockExtra>& extras(BlockHandle h) const;
+  // Holds of a node's slots, one counter a group, for the caller to count in; may be raised under a
+  // shared lock. REQUIRES: counted; all 0 when the node is removed.
+  std::atomic<uint32_t>* holds(BlockHandle h) const {
+    return holds_[h >> kShift] + (h & kMask) * groups_;
+  }
 
   BlockHandle AddRoot(uint64_t name, uint32_t scope);
   void RemoveRoot(BlockHandle root);  // REQUIRES: no children
@@ -112,8 +119,8 @@ class PrefixIndex {
   uint8_t Match(BlockHandle root, const PromptBlocks& prompt, size_t limit,
                 std::vector<BlockHandle>* path) const;
 
-  // Among the newest `candidates` device children of `parent`: the one that agrees with most of
-  // tokens[0, count).
+  // Among the newest `candidates` device children of `parent` that have a block in every group: the
+  // one that agrees with most of tokens[0, count).
   // Returns the number of tokens that agree, 0 if none do.
   size_t MatchPartial(BlockHandle parent, const TokenId* tokens, size_t count,
                       const std::vector<BlockExtra>& extras, size_t candidates,
@@ -161,16 +168,18 @@ class PrefixIndex {
   BlockHandle Guess(uint64_t name) const;
 
   const size_t block_tokens_, groups_;
+  const bool counted_;
   const uint64_t hash_mask_;
   std::vector<std::unique_ptr<const BlockHasher>> hashers_;  // the last one is current
   std::atomic<const BlockHasher*> hasher_{nullptr};
   bool wants_rekey_ = false;
   bool rekeyed_since_growth_ = false;
 
-  ChunkArena node_memory_, token_memory_, slot_memory_;
+  ChunkArena node_memory_, token_memory_, slot_memory_, hold_memory_;
   std::vector<IndexNode*> nodes_;
   std::vector<TokenId*> tokens_;
   std::vector<BlockId*> slots_;
+  std::vector<std::atomic<uint32_t>*> holds_;
   uint32_t next_ = 0;
   BlockHandle free_ = kNoBlockHandle;
   std::unordered_map<BlockHandle, std::vector<BlockExtra>> extras_;

@@ -25,7 +25,10 @@ CacheShell::CacheShell(BlockStore* store, const KVCacheOptions& options,
       groups_(GroupsOf(options)),
       block_tokens_(options.block_tokens),
       clock_(options.clock != nullptr ? options.clock : Clock::Real()),
-      index_(options.block_tokens, groups_.size(), seed, hash_mask),
+      has_windows_(
+          std::any_of(groups_.begin(), groups_.end(),
+                      [](const Retention& r) { return r.kind != Retention::Kind::kFull; })),
+      index_(options.block_tokens, groups_.size(), seed, hash_mask, /*counted=*/has_windows_),
       view_(index_),
       lower_view_(index_),
       policy_(std::move(policy)),
@@ -37,7 +40,6 @@ CacheShell::CacheShell(BlockStore* store, const KVCacheOptions& options,
       lower_bytes_per_block_.push_back(
           store_->BytesPerBlock(static_cast<GroupId>(g), options_.second_tier->tier));
     }
-    has_windows_ = has_windows_ || groups_[g].kind != Retention::Kind::kFull;
   }
   if (options_.second_tier.has_value()) lower_policy_ = NewLruPolicy();
   stats_.retention.resize(groups_.size());
@@ -223,6 +225,7 @@ absl::Status CacheShell::CheckInvariants() const {
   WriterLock lock(mu_);
   if (std::string wrong = index_.Check(); !wrong.empty()) return absl::InternalError(wrong);
   if (absl::Status tiers = CheckTiers(); !tiers.ok()) return tiers;
+  if (absl::Status holds = CheckHolds(); !holds.ok()) return holds;
   std::vector<size_t> cached(groups_.size(), 0);
   size_t refs = 0, anchored = 0;
   std::vector<size_t> by_scope(scopes_.size(), 0);

@@ -42,6 +42,8 @@ namespace penstock::internal {
 using BlockTable = std::vector<std::vector<BlockId>>;  // [group][position]
 
 struct LeaseRep {
+  enum : uint8_t { kPublic = 0, kPrivate = 1, kMixed = 2 };  // see `owned`
+
   std::shared_ptr<CacheShell> shell;
   bool publish = true;
   bool warming = false;
@@ -53,13 +55,21 @@ struct LeaseRep {
   size_t tail_base = 0;  // a multiple of block_tokens, <= public_blocks * block_tokens
   std::vector<ExtraKey> extra_keys;
   BlockTable table;
-  std::vector<uint8_t>
-      owned;  // per position: private, to be freed at the end; otherwise the index's
+  // Per position: the index's; private, to be freed at the end; or by group, as `given` says: what
+  // filled a hole of the index ([position][group], where there is such a position) is its.
+  std::vector<uint8_t> owned, given;
+  size_t low = 0;      // before it the table names no block of a window group, sinks apart
+  bool swept = false;  // ApplyRetention was here
   // Changed under the lock only.
   BlockHandle anchor =
       kNoBlockHandle;  // deepest public node of this sequence, or the scope's root; holds one ref
   std::vector<uint64_t> names;  // of the prompt's whole blocks while it is in flight; else empty
   size_t public_blocks = 0;     // depth of the anchor
+
+  bool Owns(size_t group, size_t position) const {
+    return owned[position] == kPrivate ||
+           (owned[position] == kMixed && given[position * table.size() + group] == 0);
+  }
 };
 
 // Shared on the structure, exclusive on the books. To the analysis it is an exclusive lock: those
@@ -217,7 +227,7 @@ class CacheShell : public std::enable_shared_from_this<CacheShell> {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void MatchPath(uint32_t scope, const PromptBlocks& prompt, std::vector<BlockHandle>* path,
                  Found* found) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
-  size_t FitGroups(const std::vector<BlockHandle>& path, std::vector<size_t>* unmatched) const
+  bool MatchPartial(const PromptBlocks& prompt, size_t usable, Found* found) const
       ABSL_SHARED_LOCKS_REQUIRED(mu_);
   absl::Status Lookup(const KVRequest& request, PromptBlocks* prompt, Found* found,
                       BlockTable* table, std::vector<BlockHandle>* path);
@@ -225,6 +235,32 @@ class CacheShell : public std::enable_shared_from_this<CacheShell> {
   size_t DropScope(uint32_t id, Columns* out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void RekeyIfWanted() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   uint64_t ParentName(BlockHandle h) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
+
+  // Groups with a window.
+  size_t WindowBegin(size_t g, size_t token) const;
+  bool Single(size_t g, size_t position) const;
+  std::vector<std::vector<size_t>> GapEnds(const std::vector<BlockHandle>& path) const
+      ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  bool Fits(const std::vector<size_t>& gap_ends, size_t g, size_t blocks, size_t tokens) const;
+  size_t FitGroups(const std::vector<BlockHandle>& path, std::vector<size_t>* unmatched) const
+      ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  bool FitsWith(const std::vector<BlockHandle>& path, size_t partial_tokens) const
+      ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  void Hold(BlockHandle block, size_t g) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  void Unhold(BlockHandle block, size_t g) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  void HoldAll(BlockHandle block, bool hold) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  void NameBlocks(BlockHandle anchor, size_t blocks, BlockTable* table) const
+      ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  void UnnameBlocks(BlockHandle anchor, size_t first, size_t blocks, const BlockTable& table,
+                    const LeaseRep* lease) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  size_t LowOf(size_t blocks) const;
+  bool FillHoles(LeaseRep* lease, BlockHandle block, size_t position)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status CheckWindows(const LeaseRep& lease, size_t end_tokens) const;
+  void DropOutOfWindow(const LeaseRep& lease, size_t first, Columns* out)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  absl::Status Shorten(uint64_t cookie, LeaseRep* lease, Found* found);
+  absl::Status CheckHolds() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // References.
   void Ref(BlockHandle block) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
@@ -321,13 +357,12 @@ class CacheShell : public std::enable_shared_from_this<CacheShell> {
   absl::Status Fetch(const KVRequest& request, const std::shared_ptr<TierMove>& load, size_t total,
                      Found* found, LeaseRep* lease);
   bool CopyPartial(const Found& found, BlockTable* table);
-  void AbandonLookup(const Found& found, uint64_t cookie);
+  void AbandonLookup(const Found& found, const BlockTable& table, uint64_t cookie);
   size_t Publish(LeaseRep* lease, const PromptBlocks& prompt, size_t first, size_t count,
                  absl::Span<const TokenId> tokens, Columns* out) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   PromptBlocks NameLeaseBlocks(const LeaseRep& lease, const BlockHasher* hasher,
                                uint64_t parent_name, size_t first,
                                absl::Span<const TokenId> tokens) const;
-  absl::Status CheckWindows(const LeaseRep& lease, size_t end_tokens) const;
   void TakeOwned(LeaseRep* lease, size_t first, Columns* out);
 
   BlockStore* const store_;
@@ -337,7 +372,7 @@ class CacheShell : public std::enable_shared_from_this<CacheShell> {
   Clock* const clock_;
   std::vector<size_t> bytes_per_block_;
   std::vector<size_t> lower_bytes_per_block_;
-  bool has_windows_ = false;
+  const bool has_windows_;
 
   mutable Mutex books_mu_ ABSL_ACQUIRED_AFTER(mu_);
   mutable SharedMutex mu_;
@@ -371,6 +406,7 @@ class CacheShell : public std::enable_shared_from_this<CacheShell> {
   std::unique_ptr<std::atomic<size_t>[]> used_;  // device blocks by group
   std::atomic<size_t> lower_used_{0};            // columns of the second tier
   mutable std::atomic<size_t> transient_refs_{0};
+  mutable std::atomic<size_t> single_holds_{0};  // of blocks in window groups, by tables
   std::atomic<uint64_t> store_errors_{0};
   std::atomic<uint64_t> refused_{0};
 };

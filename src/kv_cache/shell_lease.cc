@@ -65,7 +65,7 @@ size_t CacheShell::Publish(LeaseRep* lease, const PromptBlocks& prompt, size_t f
     const BlockHandle there = index_.Find(at, prompt.names[i], block, extras);
     if (there != kNoBlockHandle && index_.node(there).tier == Tier::kDevice) {
       at = there;
-      ++deduped;
+      if (!has_windows_ || !FillHoles(lease, at, position)) ++deduped;
       continue;
     }
     const BlockHandle parent = at;
@@ -81,7 +81,8 @@ size_t CacheShell::Publish(LeaseRep* lease, const PromptBlocks& prompt, size_t f
     if (lease->cheap) n.flags = static_cast<uint8_t>(n.flags | IndexNode::kCheap);
     if (lease->warming) n.flags = static_cast<uint8_t>(n.flags | IndexNode::kWarmed);
     for (size_t g = 0; g < groups_.size(); ++g) index_.slots(at)[g] = lease->table[g][position];
-    lease->owned[position] = 0;
+    HoldAll(at, true);
+    lease->owned[position] = LeaseRep::kPublic;
     Emit(lost ? KVEvent::Kind::kStored : KVEvent::Kind::kTierChanged, at, Tier::kDevice);
     policy_->OnInsert(at, parent == scope.root ? kNoBlockHandle : parent, prompt.names[i],
                       lease->cookie, now);
@@ -195,10 +196,7 @@ absl::StatusOr<Lease> CacheShell::Fork(LeaseRep* lease) {
   }
   {
     WriterLock lock(mu_);
-    BlockHandle h = lease->anchor;
-    for (size_t i = shared; i > 0; --i, h = index_.node(h).parent) {
-      for (size_t g = 0; g < groups_.size(); ++g) fork->table[g][i - 1] = index_.slots(h)[g];
-    }
+    NameBlocks(lease->anchor, shared, &fork->table);
     Ref(lease->anchor);
     Keep(lease->anchor, shared);
     scopes_[index_.node(lease->anchor).scope].holders.fetch_add(1, std::memory_order_relaxed);
@@ -216,35 +214,10 @@ absl::StatusOr<Lease> CacheShell::Fork(LeaseRep* lease) {
   fork->extra_keys = lease->extra_keys;
   fork->owned.assign(total, 1);
   std::fill_n(fork->owned.begin(), shared, uint8_t{0});
+  fork->low = LowOf(shared);
   fork->anchor = lease->anchor;
   fork->public_blocks = shared;
   return Lease(std::move(fork));
-}
-
-namespace {
-
-// The first block that token `token` attends to in a group with a window, its sink apart.
-size_t WindowBegin(const Retention& rule, size_t token, size_t block_tokens) {
-  return token + 1 > rule.window_tokens ? (token + 1 - rule.window_tokens) / block_tokens : 0;
-}
-
-}  // namespace
-
-// Whether the lease still has every block that token `end_tokens` attends to.
-absl::Status CacheShell::CheckWindows(const LeaseRep& lease, size_t end_tokens) const {
-  for (size_t g = 0; g < groups_.size(); ++g) {
-    const Retention& rule = groups_[g];
-    if (rule.kind != Retention::Kind::kSinkWindow) continue;
-    const size_t begin = WindowBegin(rule, end_tokens, block_tokens_);
-    const size_t sink = BlocksFor(rule.sink_tokens);
-    for (size_t i = 0; i < BlocksFor(end_tokens); ++i) {
-      if (lease.table[g][i] != kNoBlock || (i >= sink && i < begin)) continue;
-      return absl::FailedPreconditionError(absl::StrCat(
-          "end_tokens ", end_tokens, ": group ", g, " no longer has block ", i,
-          ", which the window before it needs; expected an end whose window was not given back"));
-    }
-  }
-  return absl::OkStatus();
 }
 
 absl::Status CacheShell::Truncate(LeaseRep* lease, size_t end_tokens) {
@@ -256,9 +229,19 @@ absl::Status CacheShell::Truncate(LeaseRep* lease, size_t end_tokens) {
   const size_t keep = end_tokens / block_tokens_;  // whole blocks
   const size_t rest = end_tokens % block_tokens_;
   const size_t size = lease->owned.size();
-  std::vector<size_t> room;  // private blocks at or after `keep`, in order
+  std::vector<size_t> room;  // private columns at or after `keep`, in order, if nothing is missing
+  Columns dead(groups_.size());
   for (size_t i = keep; i < size; ++i) {
-    if (lease->owned[i] != 0) room.push_back(i);
+    bool whole = lease->owned[i] == LeaseRep::kPrivate;
+    for (const std::vector<BlockId>& column : lease->table) whole = whole && column[i] != kNoBlock;
+    if (whole) {
+      room.push_back(i);
+      continue;
+    }
+    for (size_t g = 0; g < groups_.size(); ++g) {
+      const BlockId id = lease->table[g][i];
+      if (id != kNoBlock && lease->Owns(g, i)) dead.by_group[g].push_back(id);
+    }
   }
   BlockTable table(groups_.size());
   for (size_t g = 0; g < groups_.size(); ++g) {
@@ -266,7 +249,7 @@ absl::Status CacheShell::Truncate(LeaseRep* lease, size_t end_tokens) {
                     lease->table[g].begin() + static_cast<ptrdiff_t>(std::min(keep, size)));
     for (size_t i : room) table[g].push_back(lease->table[g][i]);
   }
-  if (rest > 0 && lease->owned[keep] == 0) {
+  if (rest > 0 && lease->owned[keep] != LeaseRep::kPrivate) {
     const bool fresh = room.empty();
     if (fresh) PENSTOCK_RETURN_IF_ERROR(ReserveColumns(1, &table, keep));
     std::vector<BlockCopy> copies;
@@ -289,7 +272,6 @@ absl::Status CacheShell::Truncate(LeaseRep* lease, size_t end_tokens) {
       return copied;
     }
   }
-  Columns dead(groups_.size());
   Ready ready;
   if (!lease->names.empty() && lease->names.size() > keep) {
     WriterLock lock(mu_);
@@ -309,6 +291,8 @@ absl::Status CacheShell::Truncate(LeaseRep* lease, size_t end_tokens) {
     }
     lease->tail.insert(lease->tail.begin(), regained.rbegin(), regained.rend());
     lease->tail_base -= regained.size();
+    UnnameBlocks(old, keep, lease->public_blocks, lease->table, lease);
+    lease->low = std::min(lease->low, keep);
     Move(lease, at, keep);
     Reap(old, &dead);
   }
@@ -316,7 +300,8 @@ absl::Status CacheShell::Truncate(LeaseRep* lease, size_t end_tokens) {
   const size_t kept = std::min(keep, size);
   lease->table = std::move(table);
   lease->owned.resize(kept);
-  lease->owned.resize(lease->table[0].size(), 1);
+  lease->owned.resize(lease->table[0].size(), LeaseRep::kPrivate);
+  lease->given.resize(std::min(lease->given.size(), keep * groups_.size()));
   lease->tail.resize(end_tokens - lease->tail_base);
   lease->named = end_tokens;
   lease->committed = std::min(lease->committed, end_tokens);
@@ -327,40 +312,13 @@ absl::Status CacheShell::Truncate(LeaseRep* lease, size_t end_tokens) {
   return absl::OkStatus();
 }
 
-size_t CacheShell::ApplyRetention(LeaseRep* lease) {
-  if (!has_windows_) return 0;
-  Columns dead(groups_.size());
-  for (size_t g = 0; g < groups_.size(); ++g) {
-    const Retention& rule = groups_[g];
-    if (rule.kind != Retention::Kind::kSinkWindow) continue;
-    // Token t attends [t - window + 1, t]; the next one is `committed`.
-    const size_t begin = WindowBegin(rule, lease->committed, block_tokens_);
-    for (size_t i = BlocksFor(rule.sink_tokens); i < begin; ++i) {
-      BlockId& id = lease->table[g][i];
-      if (id != kNoBlock && lease->owned[i] != 0) dead.by_group[g].push_back(id);
-      id = kNoBlock;
-    }
-  }
-  size_t freed = 0;
-  {
-    HitLock lock(mu_, books_mu_);
-    for (size_t g = 0; g < groups_.size(); ++g) {
-      const size_t blocks = dead.by_group[g].size();
-      freed += blocks;
-      stats_.retention[g].dropped_blocks += blocks;
-      stats_.retention[g].dropped_tokens += blocks * block_tokens_;
-    }
-  }
-  FreeColumns(&dead, /*subtract=*/true);
-  return freed;
-}
-
 // Moves the lease's private blocks from `first` on into `out`.
 void CacheShell::TakeOwned(LeaseRep* lease, size_t first, Columns* out) {
   for (size_t i = first; i < lease->owned.size(); ++i) {
-    if (lease->owned[i] == 0) continue;
+    if (lease->owned[i] == LeaseRep::kPublic) continue;
     for (size_t g = 0; g < groups_.size(); ++g) {
-      if (lease->table[g][i] != kNoBlock) out->by_group[g].push_back(lease->table[g][i]);
+      const BlockId id = lease->table[g][i];
+      if (id != kNoBlock && lease->Owns(g, i)) out->by_group[g].push_back(id);
     }
   }
 }
@@ -375,6 +333,7 @@ void CacheShell::Release(LeaseRep* lease) {
     if (!scopes_[index_.node(lease->anchor).scope].dropped) {  // nothing can become garbage
       LeaveFlight(lease, &ready);
       --stats_.live_leases;
+      UnnameBlocks(lease->anchor, lease->low, lease->public_blocks, lease->table, lease);
       Leave(lease->anchor, lease->public_blocks, lease->cookie, &dead);
       left = true;
     }
@@ -383,6 +342,7 @@ void CacheShell::Release(LeaseRep* lease) {
     WriterLock lock(mu_);
     LeaveFlight(lease, &ready);
     --stats_.live_leases;
+    UnnameBlocks(lease->anchor, lease->low, lease->public_blocks, lease->table, lease);
     Leave(lease->anchor, lease->public_blocks, lease->cookie, &dead);
   }
   FreeColumns(&dead, /*subtract=*/true);

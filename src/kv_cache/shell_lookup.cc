@@ -53,45 +53,18 @@ absl::StatusOr<uint32_t> CacheShell::FindOrAddScope(uint64_t name, const Scope& 
   return id;
 }
 
-// The longest prefix of the path that has, in every group, what the group's rule needs of it.
-// `unmatched`: by how much each group alone would shorten it.
-size_t CacheShell::FitGroups(const std::vector<BlockHandle>& path,
-                             std::vector<size_t>* unmatched) const {
-  size_t fit = path.size();
-  if (!has_windows_) return fit;
-  std::vector<std::vector<size_t>> gap_end(
-      groups_.size());  // [g][n]: 1 + the last hole among n blocks
-  for (size_t g = 0; g < groups_.size(); ++g) {
-    gap_end[g].assign(path.size() + 1, 0);
-    for (size_t i = 0; i < path.size(); ++i) {
-      gap_end[g][i + 1] = index_.slots(path[i])[g] == kNoBlock ? i + 1 : gap_end[g][i];
-    }
-  }
-  const auto fits = [&](size_t g, size_t blocks) {
-    const Retention& rule = groups_[g];
-    if (rule.kind == Retention::Kind::kFull) return gap_end[g][blocks] == 0;
-    const size_t tokens = blocks * block_tokens_;
-    const size_t window_begin =
-        rule.window_tokens >= tokens ? 0 : (tokens - rule.window_tokens) / block_tokens_;
-    return gap_end[g][blocks] <= window_begin &&
-           gap_end[g][std::min(blocks, BlocksFor(rule.sink_tokens))] == 0;
-  };
-  const auto all_fit = [&](size_t blocks) {
-    for (size_t g = 0; g < groups_.size(); ++g) {
-      if (!fits(g, blocks)) return false;
-    }
-    return true;
-  };
-  if (unmatched != nullptr) {
-    unmatched->assign(groups_.size(), 0);
-    for (size_t g = 0; g < groups_.size(); ++g) {
-      size_t blocks = path.size();
-      while (blocks > 0 && !fits(g, blocks)) --blocks;
-      (*unmatched)[g] = path.size() - blocks;
-    }
-  }
-  while (fit > 0 && !all_fit(fit)) --fit;
-  return fit;
+// Looks behind found->anchor for a block that begins as the prompt goes on.
+bool CacheShell::MatchPartial(const PromptBlocks& prompt, size_t usable, Found* found) const {
+  if (!options_.min_partial_tokens.has_value()) return false;
+  const size_t begin = found->blocks * block_tokens_;
+  BlockHandle best = kNoBlockHandle;
+  const size_t agree = index_.MatchPartial(
+      found->anchor, prompt.tokens.data() + begin, usable - begin,
+      ExtrasOf(prompt.extra_keys, begin, block_tokens_), options_.partial_candidates, &best);
+  if (agree == 0 || agree < *options_.min_partial_tokens) return false;
+  found->partial = best;
+  found->partial_tokens = agree;
+  return true;
 }
 
 void CacheShell::MatchPath(uint32_t scope, const PromptBlocks& prompt,
@@ -100,24 +73,29 @@ void CacheShell::MatchPath(uint32_t scope, const PromptBlocks& prompt,
   found->scope = scope;
   const uint8_t flags = index_.Match(scopes_[scope].root, prompt, usable / block_tokens_, path);
   found->warmed = (flags & IndexNode::kWarmed) != 0;
-  path->resize(FitGroups(*path, &found->unmatched));
-  size_t device = path->size();  // no block is on the device below one that is not
-  while (device > 0 && index_.node((*path)[device - 1]).tier != Tier::kDevice) --device;
-  found->blocks = device;
-  found->lower = path->size() - device;
-  if (found->lower > 0) found->lowest = path->back();
-  found->anchor = device == 0 ? scopes_[scope].root : (*path)[device - 1];
-  if (!options_.min_partial_tokens.has_value() || found->lower > 0) return;
-  const size_t begin = found->blocks * block_tokens_;
-  BlockHandle best = kNoBlockHandle;
-  const size_t agree = index_.MatchPartial(
-      found->anchor, prompt.tokens.data() + begin, usable - begin,
-      ExtrasOf(prompt.extra_keys, begin, block_tokens_), options_.partial_candidates, &best);
-  if (agree == 0 || agree < *options_.min_partial_tokens) return;
-  const BlockId* slots = index_.slots(best);
-  if (std::find(slots, slots + groups_.size(), kNoBlock) != slots + groups_.size()) return;
-  found->partial = best;
-  found->partial_tokens = agree;
+  const auto cut = [&](size_t blocks) ABSL_SHARED_LOCKS_REQUIRED(mu_) {
+    path->resize(blocks);
+    size_t device = blocks;  // no block is on the device below one that is not
+    while (device > 0 && index_.node((*path)[device - 1]).tier != Tier::kDevice) --device;
+    found->blocks = device;
+    found->lower = blocks - device;
+    found->anchor = device == 0 ? scopes_[scope].root : (*path)[device - 1];
+  };
+  cut(path->size());
+  if (has_windows_) {
+    // With a part of the next block the window may begin one block later than without.
+    if (found->lower == 0 && MatchPartial(prompt, usable, found)) {
+      if (FitsWith(*path, found->partial_tokens)) return;
+      found->partial = kNoBlockHandle;
+      found->partial_tokens = 0;
+    }
+    cut(FitGroups(*path, &found->unmatched));
+  }
+  if (found->lower > 0) {
+    found->lowest = path->back();
+  } else {
+    MatchPartial(prompt, usable, found);
+  }
 }
 
 Match CacheShell::Peek(const KVRequest& request) const {
@@ -153,9 +131,13 @@ absl::Status CacheShell::Lookup(const KVRequest& request, PromptBlocks* prompt, 
                                 BlockTable* table, std::vector<BlockHandle>* path) {
   const auto take = [&]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
     Ref(found->anchor);
-    if (found->partial != kNoBlockHandle) Ref(found->partial);
+    if (found->partial != kNoBlockHandle) {
+      Ref(found->partial);
+      HoldAll(found->partial, true);
+    }
     if (found->lowest != kNoBlockHandle) Ref(found->lowest);
     scopes_[found->scope].holders.fetch_add(1, std::memory_order_relaxed);
+    if (has_windows_) return NameBlocks(found->anchor, found->blocks, table);
     for (size_t g = 0; g < groups_.size(); ++g) {
       std::vector<BlockId>& column = (*table)[g];
       for (size_t i = 0; i < found->blocks; ++i) column[i] = index_.slots((*path)[i])[g];
@@ -278,12 +260,14 @@ absl::StatusOr<Lease> CacheShell::Acquire(const KVRequest& request, bool warming
     if (status.code() == absl::StatusCode::kResourceExhausted) {
       refused_.fetch_add(1, std::memory_order_relaxed);
     }
-    AbandonLookup(found, lease->cookie);
+    AbandonLookup(found, lease->table, lease->cookie);
     return status;
   }
+  lease->low = LowOf(found.blocks);
   if (load != nullptr || found.partial != kNoBlockHandle) {
     if (status = Fetch(request, load, total, &found, lease.get()); !status.ok()) return status;
   }
+  lease->low = std::min(lease->low, LowOf(found.blocks));
   lease->shell = shared_from_this();
   lease->matched = lease->committed = found.blocks * block_tokens_ + found.partial_tokens;
   lease->named = request.tokens.size();
@@ -379,33 +363,42 @@ absl::Status CacheShell::Fetch(const KVRequest& request, const std::shared_ptr<T
   Found got = *found;
   absl::Status status;
   if (load != nullptr) status = Load(load, lease->cookie, lease, &got);
+  size_t owned_from = found->blocks + found->lower;  // a late load took the first of our blocks
   const bool copied = found->partial != kNoBlockHandle && CopyPartial(*found, &lease->table);
   if (!copied) got.partial_tokens = 0;
+  const bool all =
+      found->partial_tokens == got.partial_tokens && got.blocks == found->blocks + found->lower;
+  if (has_windows_ && status.ok() && !all) {
+    status = Shorten(lease->cookie, lease, &got);
+    if (!status.ok()) owned_from = got.blocks;
+  }
+  got.partial = kNoBlockHandle;
   Columns dead(groups_.size());
   {
     WriterLock lock(mu_);
     if (found->partial != kNoBlockHandle) {
+      HoldAll(found->partial, false);
       Unkeep(found->partial, found->blocks + 1, lease->cookie);
       Reap(found->partial, &dead);
     }
     AddRequestStats(request, *found, -1, lease->warming);
     if (status.ok()) {
       Found now = *found;  // the same request, with what came of it
-      now.lower = got.blocks - found->blocks;
+      now.blocks = std::min(found->blocks, got.blocks);
+      now.lower = got.blocks - now.blocks;
       now.partial_tokens = got.partial_tokens;
       AddRequestStats(request, now, +1, lease->warming);
     } else {
       --stats_.live_leases;
     }
   }
-  if (!status.ok()) {  // only a late load: its blocks, the first ones, are not ours any more
-    lease->owned.assign(total, 1);
-    std::fill_n(lease->owned.begin(), found->blocks + found->lower, uint8_t{0});
-    TakeOwned(lease, found->blocks + found->lower, &dead);
+  if (!status.ok()) {
+    lease->owned.assign(total, LeaseRep::kPrivate);
+    TakeOwned(lease, owned_from, &dead);
   }
   FreeColumns(&dead, /*subtract=*/true);
   if (!status.ok()) {
-    AbandonLookup(got, lease->cookie);
+    AbandonLookup(got, lease->table, lease->cookie);
     return status;
   }
   *found = got;
@@ -413,15 +406,17 @@ absl::Status CacheShell::Fetch(const KVRequest& request, const std::shared_ptr<T
 }
 
 // Undoes Lookup and the holds that followed it.
-void CacheShell::AbandonLookup(const Found& found, uint64_t cookie) {
+void CacheShell::AbandonLookup(const Found& found, const BlockTable& table, uint64_t cookie) {
   Columns dead(groups_.size());
   {
     WriterLock lock(mu_);
     if (found.lowest != kNoBlockHandle) Unref(found.lowest, &dead);
     if (found.partial != kNoBlockHandle) {
+      HoldAll(found.partial, false);
       Unkeep(found.partial, found.blocks + 1, cookie);
       Reap(found.partial, &dead);
     }
+    UnnameBlocks(found.anchor, 0, found.blocks, table, /*lease=*/nullptr);
     Leave(found.anchor, found.blocks, cookie, &dead);
   }
   FreeColumns(&dead, /*subtract=*/true);
@@ -439,6 +434,7 @@ absl::StatusOr<PrefixPin> CacheShell::Pin(const KVRequest& request) {
     size_t device = 0;
     while (device < path.size() && index_.node(path[device]).tier == Tier::kDevice) ++device;
     path.resize(device);
+    path.resize(FitGroups(path, /*unmatched=*/nullptr));
   }
   if (path.empty()) return absl::NotFoundError("pin: no whole block of this prompt is cached");
   size_t fresh = 0;

@@ -304,6 +304,7 @@ void CacheShell::AttachLoaded(TierMove* move, uint64_t cookie, Columns* out) {
       index_.slots(h)[g] = hole ? kNoBlock : move->device[g][i];
       if (!hole) out->lower[g].push_back(move->lower[g][i]);
       if (hole && move->late) out->by_group[g].push_back(move->device[g][i]);
+      if (!hole && !move->late && Single(g, n.depth)) Hold(h, g);  // the lease's table names it
     }
     ++out->lower_columns;
     moving_.erase(h);
