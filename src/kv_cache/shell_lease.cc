@@ -292,7 +292,6 @@ absl::Status CacheShell::Truncate(LeaseRep* lease, size_t end_tokens) {
     lease->tail.insert(lease->tail.begin(), regained.rbegin(), regained.rend());
     lease->tail_base -= regained.size();
     UnnameBlocks(old, keep, lease->public_blocks, lease->table, lease);
-    lease->low = std::min(lease->low, keep);
     Move(lease, at, keep);
     Reap(old, &dead);
   }
@@ -302,6 +301,7 @@ absl::Status CacheShell::Truncate(LeaseRep* lease, size_t end_tokens) {
   lease->owned.resize(kept);
   lease->owned.resize(lease->table[0].size(), LeaseRep::kPrivate);
   lease->given.resize(std::min(lease->given.size(), keep * groups_.size()));
+  lease->low = std::min(lease->low, keep);
   lease->tail.resize(end_tokens - lease->tail_base);
   lease->named = end_tokens;
   lease->committed = std::min(lease->committed, end_tokens);

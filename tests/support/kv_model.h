@@ -12,6 +12,9 @@
 // Least recently used leaf first: each use stamps all nodes of its path; the victim is the oldest
 // node without children that is on no held path. With a second tier the victim moves there (victims
 // of one call arrive together and do not displace each other); there the leaf that came first goes.
+//
+// Groups with windows: a node says in which groups it has a block, a lease's table what each entry
+// is. A match is tried from the longest length down, every block it needs looked at.
 #ifndef PENSTOCK_TESTS_SUPPORT_KV_MODEL_H_
 #define PENSTOCK_TESTS_SUPPORT_KV_MODEL_H_
 
@@ -26,6 +29,7 @@
 #include <vector>
 
 #include "penstock/kv_cache/request.h"
+#include "penstock/kv_cache/retention.h"
 
 namespace penstock {
 
@@ -34,19 +38,30 @@ struct KVModelLease {
   std::vector<TokenId> tokens;
   std::vector<ExtraKey> extras;
   size_t matched = 0, committed = 0;
-  size_t partial = 0;          // of matched, copied
-  size_t lower = 0;            // blocks of the match that are loaded
-  size_t public_blocks = 0;    // depth of the path it holds
-  size_t owned = 0;            // private blocks
-  std::vector<bool> is_owned;  // by position
+  size_t partial = 0;        // of matched, copied
+  size_t lower = 0;          // blocks of the match that are loaded
+  size_t public_blocks = 0;  // depth of the path it holds
+  enum Entry : uint8_t { kNone, kOwn, kPublic };
+  std::vector<std::vector<Entry>> table;  // [group][position]
+  size_t low = 0;                         // what ApplyRetention looked at ends here
+  bool swept = false;                     // it was called
   bool publish = true;
   size_t deduped = 0;
+
+  size_t reserved() const { return table[0].size(); }
 };
 
 class KVModel {
  public:
-  KVModel(size_t block_tokens, size_t capacity, size_t lower_capacity = 0)
-      : b_(block_tokens), capacity_(capacity), lower_capacity_(lower_capacity) {}
+  KVModel(size_t block_tokens, size_t capacity, size_t lower_capacity = 0,
+          std::vector<Retention> groups = std::vector<Retention>(1))
+      : b_(block_tokens),
+        capacity_(capacity),
+        lower_capacity_(lower_capacity),
+        groups_(std::move(groups)),
+        used_(groups_.size(), 0) {
+    for (const Retention& r : groups_) windows_ = windows_ || r.kind != Retention::Kind::kFull;
+  }
 
   std::optional<KVModelLease> Acquire(const std::string& scope, const std::vector<TokenId>& tokens,
                                       const std::vector<ExtraKey>& extras, size_t reserve,
@@ -75,11 +90,12 @@ class KVModel {
       TouchPath(lease, lease.public_blocks);
       return std::nullopt;
     }
-    used_ += total - lease.public_blocks;
+    Use(total - lease.public_blocks);
+    lease.table.assign(groups_.size(), std::vector<Entry>(total, KVModelLease::kOwn));
+    NamePath(&lease);
+    const size_t low = lease.low;
     Load(&lease);
-    lease.owned = total - lease.public_blocks;
-    lease.is_owned.assign(total, true);
-    std::fill_n(lease.is_owned.begin(), lease.public_blocks, false);
+    lease.low = std::min(low, LowOf(lease.public_blocks));
     requested_ += tokens.size();
     hits_ += lease.matched;
     return lease;
@@ -99,12 +115,10 @@ class KVModel {
 
   bool Reserve(KVModelLease* lease, size_t tokens) {
     const size_t want = BlocksFor(tokens);
-    if (want <= lease->is_owned.size()) return true;
-    if (!MakeRoom(want - lease->is_owned.size())) return false;
-    const size_t more = want - lease->is_owned.size();
-    lease->owned += more;
-    used_ += more;
-    lease->is_owned.resize(want, true);
+    if (want <= lease->reserved()) return true;
+    if (!MakeRoom(want - lease->reserved())) return false;
+    Use(want - lease->reserved());
+    for (std::vector<Entry>& column : lease->table) column.resize(want, KVModelLease::kOwn);
     return true;
   }
 
@@ -127,19 +141,30 @@ class KVModel {
       Hold(*lease, +1);
       const std::string key = Key(*lease, lease->public_blocks);
       const auto there = nodes_.find(key);
+      const size_t position = lease->public_blocks - 1;
       if (there != nodes_.end() && !there->second.lower) {
-        ++lease->deduped;
+        bool kept = false;
+        for (size_t g = 0; g < groups_.size(); ++g) {
+          if (there->second.has[g]) {
+            kept = true;
+          } else {
+            there->second.has[g] = true;
+            Name(lease, key, g, position);
+          }
+        }
+        lease->deduped += kept ? 1 : 0;
         continue;
       }
       if (there != nodes_.end()) {
         there->second.lower = false;
         there->second.last = ++now_;
+        there->second.has.assign(groups_.size(), true);
         --lower_used_;
       } else {
-        nodes_[key] = {++now_, ++inserted_, false, 0};
+        nodes_[key] = {++now_, ++inserted_, false, 0, std::vector<bool>(groups_.size(), true)};
       }
-      lease->is_owned[lease->public_blocks - 1] = false;
-      --lease->owned;  // used_ is unchanged: the block became the cache's
+      // used_ is unchanged: the blocks became the cache's
+      for (size_t g = 0; g < groups_.size(); ++g) Name(lease, key, g, position);
     }
   }
 
@@ -150,36 +175,59 @@ class KVModel {
     fork->tokens.resize(lease.committed);
     fork->matched = lease.committed;
     fork->deduped = 0;
-    fork->is_owned.assign(total, true);
-    std::fill_n(fork->is_owned.begin(), lease.public_blocks, false);
-    fork->owned = total - lease.public_blocks;
-    used_ += fork->owned;
+    fork->swept = false;
+    Use(total - lease.public_blocks);
+    for (size_t g = 0; g < groups_.size(); ++g) {
+      fork->table[g].resize(total);
+      for (size_t i = lease.public_blocks; i < total; ++i) {
+        if (fork->table[g][i] == KVModelLease::kNone) --used_[g];
+      }
+    }
+    NamePath(fork);
     Hold(*fork, +1);
     return true;
   }
 
   bool Truncate(KVModelLease* lease, size_t end) {
     const size_t keep = end / b_;
-    std::vector<bool> after(
-        lease->is_owned.begin(),
-        lease->is_owned.begin() + static_cast<ptrdiff_t>(std::min(keep, lease->is_owned.size())));
+    for (size_t g = 0; g < groups_.size(); ++g) {  // what the token at `end` attends to
+      for (size_t i = 0; i < BlocksFor(end); ++i) {
+        const bool needed = !Single(g, i) || i >= Begin(g, end);
+        if (needed && lease->table[g][i] == KVModelLease::kNone) return false;
+      }
+    }
     size_t room = 0;
-    for (size_t i = keep; i < lease->is_owned.size(); ++i) room += lease->is_owned[i] ? 1 : 0;
-    if (end % b_ != 0 && !lease->is_owned[keep] && room == 0) {
+    std::vector<size_t> loose(groups_.size(), 0);  // private, but not a whole column
+    bool whole_at_keep = false;
+    for (size_t i = keep; i < lease->reserved(); ++i) {
+      size_t own = 0;
+      for (const std::vector<Entry>& column : lease->table) own += column[i] == KVModelLease::kOwn;
+      const bool whole = own == groups_.size();
+      if (i == keep) whole_at_keep = whole;
+      room += whole ? 1 : 0;
+      for (size_t g = 0; g < groups_.size() && !whole; ++g) {
+        loose[g] += lease->table[g][i] == KVModelLease::kOwn ? 1 : 0;
+      }
+    }
+    if (end % b_ != 0 && !whole_at_keep && room == 0) {
       if (!MakeRoom(1)) return false;
       room = 1;
-      ++used_;
-      ++lease->owned;
+      Use(1);
     }
+    for (size_t g = 0; g < groups_.size(); ++g) used_[g] -= loose[g];
     if (lease->public_blocks > keep) {
+      UnnamePath(lease, keep);
       TouchPath(*lease, lease->public_blocks);
       Hold(*lease, -1);
       lease->public_blocks = keep;
       Hold(*lease, +1);
       Reap(lease->generation);
     }
-    after.resize(keep + room, true);
-    lease->is_owned = after;
+    for (std::vector<Entry>& column : lease->table) {
+      column.resize(std::min(keep, column.size()));
+      column.resize(keep + room, KVModelLease::kOwn);
+    }
+    lease->low = std::min(lease->low, keep);
     lease->tokens.resize(end);
     lease->committed = std::min(lease->committed, end);
     lease->matched = std::min(lease->matched, end);
@@ -188,8 +236,58 @@ class KVModel {
     return true;
   }
 
-  void Release(const KVModelLease& lease) {
-    used_ -= lease.owned;
+  // Blocks that no later token attends to: the lease's own go, public ones when no table names them
+  // and no end of the path (its own, a fork in it, a hold) has them in its window.
+  size_t ApplyRetention(KVModelLease* lease) {
+    std::vector<size_t> begin(groups_.size(), 0);
+    size_t low = SIZE_MAX;
+    bool news = !lease->swept && windows_;
+    for (size_t g = 0; g < groups_.size(); ++g) {
+      if (groups_[g].kind == Retention::Kind::kFull) continue;
+      begin[g] = Begin(g, lease->committed);
+      low = std::min(low, begin[g]);
+      for (size_t i = 0; i < begin[g]; ++i) {
+        news = news || (Single(g, i) && lease->table[g][i] != KVModelLease::kNone);
+      }
+    }
+    if (!news) return 0;
+    size_t freed = 0;
+    for (size_t g = 0; g < groups_.size(); ++g) {
+      for (size_t i = 0; i < begin[g]; ++i) {
+        Entry& entry = lease->table[g][i];
+        if (!Single(g, i) || entry == KVModelLease::kNone) continue;
+        if (entry == KVModelLease::kOwn) {
+          --used_[g];
+          ++freed;
+        } else {
+          --names_[{Key(*lease, i + 1), g}];
+        }
+        entry = KVModelLease::kNone;
+      }
+      for (size_t i = lease->swept ? lease->low : 0; i < lease->public_blocks; ++i) {
+        const std::string key = Key(*lease, i + 1);
+        Node& node = nodes_[key];
+        if (!Single(g, i) || !node.has[g] || names_[{key, g}] != 0) continue;
+        bool needed = false;
+        for (size_t n = i + 1; n <= lease->public_blocks && !needed; ++n) {
+          needed = i >= Begin(g, n * b_) && End(*lease, n);
+        }
+        if (needed) continue;
+        node.has[g] = false;
+        --used_[g];
+        ++freed;
+      }
+    }
+    lease->low = std::max(lease->low, low);
+    lease->swept = true;
+    return freed;
+  }
+
+  void Release(KVModelLease lease) {
+    for (size_t g = 0; g < lease.table.size(); ++g) {  // a pin has no table
+      for (const Entry entry : lease.table[g]) used_[g] -= entry == KVModelLease::kOwn ? 1 : 0;
+    }
+    UnnamePath(&lease, 0);
     TouchPath(lease, lease.public_blocks);
     Hold(lease, -1);
     Reap(lease.generation);
@@ -219,29 +317,122 @@ class KVModel {
            OnDevice(Key(*pin, pin->public_blocks + 1))) {
       ++pin->public_blocks;
     }
+    while (!Whole(*pin, pin->public_blocks, pin->public_blocks * b_)) --pin->public_blocks;
     if (pin->public_blocks > 0) Hold(*pin, +1);
     return pin->public_blocks;
   }
 
   size_t Shrink(size_t blocks) {
     size_t evicted = 0;
-    while (used() > blocks && EvictOne()) ++evicted;
-    Arrive();
+    while (used() > blocks) {
+      const size_t now = EvictSome(used() - blocks);
+      if (now == 0) break;
+      evicted += now;
+    }
     return evicted;
   }
 
   size_t cached() const { return nodes_.size(); }
-  size_t used() const { return used_; }
+  size_t used() const { return *std::max_element(used_.begin(), used_.end()); }
+  size_t device_blocks() const {
+    size_t blocks = 0;
+    for (size_t used : used_) blocks += used;
+    return blocks;
+  }
+  size_t lower_blocks() const {
+    if (!windows_) return lower_used_ * groups_.size();
+    size_t blocks = 0;
+    for (const auto& [key, node] : nodes_) {
+      if (!node.lower) continue;
+      for (const bool has : node.has) blocks += has ? 1 : 0;
+    }
+    return blocks;
+  }
   size_t lower_used() const { return lower_used_; }
   uint64_t evicted() const { return evicted_; }
   uint64_t hits() const { return hits_; }
 
  private:
+  using Entry = KVModelLease::Entry;
   struct Node {
     uint64_t last = 0, inserted = 0;
     bool lower = false;
     uint64_t lower_last = 0;
+    std::vector<bool> has;  // by group
   };
+
+  // The first block in the window of token `token`.
+  size_t Begin(size_t g, size_t token) const {
+    const size_t window = groups_[g].window_tokens;
+    if (groups_[g].kind == Retention::Kind::kFull) return 0;
+    return token + 1 > window ? (token + 1 - window) / b_ : 0;
+  }
+  bool Single(size_t g, size_t position) const {
+    return groups_[g].kind != Retention::Kind::kFull && position * b_ >= groups_[g].sink_tokens;
+  }
+  size_t LowOf(size_t blocks) const {
+    size_t low = SIZE_MAX;
+    for (size_t g = 0; g < groups_.size(); ++g) {
+      if (groups_[g].kind != Retention::Kind::kFull) low = std::min(low, Begin(g, blocks * b_));
+    }
+    return low;
+  }
+
+  // Whether a match of the first `blocks` blocks, `tokens` tokens in all, has what comes next needs.
+  bool Whole(const KVModelLease& lease, size_t blocks, size_t tokens) const {
+    if (!windows_) return true;
+    for (size_t i = 0; i < blocks; ++i) {
+      const Node& node = nodes_.at(Key(lease, i + 1));
+      for (size_t g = 0; g < groups_.size(); ++g) {
+        if (!node.has[g] && (!Single(g, i) || i >= Begin(g, tokens))) return false;
+      }
+    }
+    return true;
+  }
+
+  // The path of the lease ends, branches or is held behind its first n blocks.
+  bool End(const KVModelLease& lease, size_t n) const {
+    const std::string key = Key(lease, n);
+    if (n == lease.public_blocks || held_.count(key) != 0) return true;
+    size_t children = 0;
+    for (auto it = nodes_.upper_bound(key);
+         it != nodes_.end() && it->first.compare(0, key.size(), key) == 0; ++it) {
+      children += it->first.find('/', key.size()) == it->first.size() - 1 ? 1 : 0;
+    }
+    return children > 1;
+  }
+
+  void Use(size_t columns) {
+    for (size_t& used : used_) used += columns;
+  }
+
+  void Name(KVModelLease* lease, const std::string& key, size_t g, size_t position) {
+    lease->table[g][position] = KVModelLease::kPublic;
+    if (Single(g, position)) ++names_[{key, g}];
+  }
+
+  // The table of a lease that has just come to its path: sinks and windows.
+  void NamePath(KVModelLease* lease) {
+    lease->low = LowOf(lease->public_blocks);
+    for (size_t i = 0; i < lease->public_blocks; ++i) {
+      const std::string key = windows_ ? Key(*lease, i + 1) : "";
+      for (size_t g = 0; g < groups_.size(); ++g) {
+        const bool wanted = !Single(g, i) || i >= Begin(g, lease->public_blocks * b_);
+        lease->table[g][i] = KVModelLease::kNone;
+        if (!windows_) lease->table[g][i] = KVModelLease::kPublic;
+        if (windows_ && wanted && nodes_[key].has[g]) Name(lease, key, g, i);
+      }
+    }
+  }
+
+  void UnnamePath(KVModelLease* lease, size_t first) {
+    for (size_t g = 0; g < lease->table.size(); ++g) {
+      for (size_t i = first; i < lease->public_blocks; ++i) {
+        if (!Single(g, i) || lease->table[g][i] != KVModelLease::kPublic) continue;
+        --names_[{Key(*lease, i + 1), g}];
+      }
+    }
+  }
 
   size_t BlocksFor(size_t tokens) const { return (tokens + b_ - 1) / b_; }
 
@@ -314,8 +505,23 @@ class KVModel {
            nodes_.count(Key(*lease, lease->public_blocks + lease->lower + 1)) != 0) {
       ++lease->lower;
     }
-    lease->matched = lease->committed = (lease->public_blocks + lease->lower) * b_;
-    if (lease->lower > 0) return;
+    const size_t device = lease->public_blocks;
+    if (lease->lower == 0) {
+      MatchPartial(lease, partial_source);
+      if (lease->partial > 0 && Whole(*lease, device, device * b_ + lease->partial)) return;
+      lease->partial = 0;
+      partial_source->clear();
+    }
+    size_t blocks = device + lease->lower;
+    while (!Whole(*lease, blocks, blocks * b_)) --blocks;
+    lease->public_blocks = std::min(device, blocks);
+    lease->lower = blocks - lease->public_blocks;
+    lease->matched = lease->committed = blocks * b_;
+    if (lease->lower == 0) MatchPartial(lease, partial_source);
+  }
+
+  void MatchPartial(KVModelLease* lease, std::string* partial_source) {
+    const size_t usable = lease->tokens.size() - 1;
     const std::string prefix = Key(*lease, lease->public_blocks);
     const size_t begin = lease->public_blocks * b_;
     uint64_t newest = 0;
@@ -324,6 +530,8 @@ class KVModel {
       const std::string rest = it->first.substr(prefix.size());
       if (rest.empty() || rest.find('/') != rest.size() - 1) continue;  // not a child
       if (it->second.lower) continue;
+      const std::vector<bool>& has = it->second.has;
+      if (std::find(has.begin(), has.end(), false) != has.end()) continue;
       const size_t agree = Agree(rest, *lease, begin, std::min(b_, usable - begin));
       if (agree > lease->partial ||
           (agree == lease->partial && agree > 0 && it->second.inserted > newest)) {
@@ -381,7 +589,7 @@ class KVModel {
       if (victim == nodes_.end() || it->second.last < victim->second.last) victim = it;
     }
     if (victim == nodes_.end()) return false;
-    --used_;
+    for (size_t g = 0; g < groups_.size(); ++g) used_[g] -= victim->second.has[g] ? 1 : 0;
     if (lower_capacity_ > 0 && (lower_used_ < lower_capacity_ || ForgetLower())) {
       victim->second.lower = true;
       ++lower_used_;
@@ -439,6 +647,14 @@ class KVModel {
       node.lower = false;
       node.last = ++now_;
       --lower_used_;
+      for (size_t g = 0; g < groups_.size(); ++g) {
+        lease->table[g][before + i - 1] = KVModelLease::kNone;
+        if (node.has[g]) {
+          Name(lease, Key(*lease, before + i), g, before + i - 1);
+        } else {
+          --used_[g];
+        }
+      }
     }
     TouchPath(*lease, before);
     Hold(*lease, -1);
@@ -447,21 +663,35 @@ class KVModel {
   }
 
   bool MakeRoom(size_t columns) {
-    if (used_ + columns <= capacity_) return true;
-    const size_t over = used_ + columns - capacity_;
+    if (used() + columns <= capacity_) return true;
+    const size_t over = used() + columns - capacity_;
     size_t evictable = 0;
     for (const auto& [key, node] : nodes_) evictable += Held(key) || node.lower ? 0 : 1;
     if (evictable < over) return false;
-    for (size_t i = 0; i < over; ++i) EvictOne();
+    size_t evicted = 1;
+    while (used() + columns > capacity_ && evicted > 0) {
+      evicted = 0;
+      for (size_t i = used() + columns - capacity_; i > 0 && EvictOne(); --i) ++evicted;
+    }
     Arrive();
-    return true;
+    return used() + columns <= capacity_;
+  }
+
+  size_t EvictSome(size_t columns) {
+    size_t evicted = 0;
+    while (evicted < columns && EvictOne()) ++evicted;
+    Arrive();
+    return evicted;
   }
 
   void Reap(const std::string& generation) {
     if (dropped_.count(generation) == 0) return;
     for (auto it = nodes_.begin(); it != nodes_.end();) {
       if (it->first.compare(0, generation.size(), generation) == 0 && !Held(it->first)) {
-        --(it->second.lower ? lower_used_ : used_);
+        if (it->second.lower) --lower_used_;
+        for (size_t g = 0; g < groups_.size() && !it->second.lower; ++g) {
+          used_[g] -= it->second.has[g] ? 1 : 0;
+        }
         it = nodes_.erase(it);
       } else {
         ++it;
@@ -470,13 +700,16 @@ class KVModel {
   }
 
   const size_t b_, capacity_, lower_capacity_;
+  const std::vector<Retention> groups_;
+  bool windows_ = false;
   std::map<std::string, Node> nodes_;  // cached blocks, dropped but held ones included
   std::map<std::string, int> held_;
   std::map<std::string, std::string> generations_;
   std::set<std::string> dropped_;
   uint64_t generation_ = 0, now_ = 0, inserted_ = 0, evicted_ = 0, hits_ = 0, requested_ = 0;
-  size_t used_ = 0;        // cached and private, on the device
-  size_t lower_used_ = 0;  // in the second tier, and on the way there
+  std::vector<size_t> used_;  // by group: cached and private, on the device
+  std::map<std::pair<std::string, size_t>, int> names_;  // tables that name a block, by group
+  size_t lower_used_ = 0;                                // in the second tier, and on the way there
   std::vector<std::string> moving_;
   std::string held_lower_;
 };
