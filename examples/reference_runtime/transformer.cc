@@ -34,6 +34,9 @@ absl::Status Check(const TransformerOptions& o) {
   if (o.layers == 0 || o.heads == 0 || o.kv_heads == 0 || o.max_positions == 0) {
     return Bad("layers, heads, kv_heads and max_positions must be at least 1");
   }
+  if (o.window_tokens.has_value() && *o.window_tokens == 0) {
+    return Bad("window_tokens must be at least 1, or unset");
+  }
   if (o.heads % o.kv_heads != 0) return Bad("heads must be a multiple of kv_heads");
   if (o.model_dim % o.heads != 0 || o.model_dim / o.heads % 2 != 0) {
     return Bad("model_dim / heads must be an even whole number");
@@ -74,6 +77,7 @@ struct ReferenceTransformer::Rep {
     }
   }
 
+  bool Windowed(size_t layer) const { return options.window_tokens.has_value() && layer % 2 == 1; }
   void Embed(absl::Span<const PrefillRow> rows, std::vector<float>* x) const;
   void Rotate(size_t position, size_t heads, float* x) const;
   void Attend(MemoryBlockStore* store, size_t layer, const PrefillRow& row, const float* query,
@@ -119,7 +123,8 @@ void ReferenceTransformer::Rep::WriteKV(MemoryBlockStore* store, size_t layer,
   const size_t block_tokens = store->options().block_tokens;
   for (size_t t = 0; t < row.ids.size(); ++t) {
     const size_t position = row.start + t;
-    const BlockId block = row.blocks[position / block_tokens];
+    const BlockId block =
+        (Windowed(layer) ? row.window_blocks : row.blocks)[position / block_tokens];
     const size_t slot = position % block_tokens * kv_dim;
     std::memcpy(store->Keys(block, layer).data() + slot, key + t * kv_dim, kv_dim * sizeof(float));
     std::memcpy(store->Values(block, layer).data() + slot, value + t * kv_dim,
@@ -132,6 +137,12 @@ void ReferenceTransformer::Rep::WriteKV(MemoryBlockStore* store, size_t layer,
 void ReferenceTransformer::Rep::Attend(MemoryBlockStore* store, size_t layer, const PrefillRow& row,
                                        const float* query, float* out) const {
   const size_t block_tokens = store->options().block_tokens;
+  const absl::Span<const BlockId> blocks = Windowed(layer) ? row.window_blocks : row.blocks;
+  // The first position that the token before `visible` attends to.
+  const auto begin_of = [&](size_t visible) {
+    if (!Windowed(layer) || visible <= *options.window_tokens) return size_t{0};
+    return visible - *options.window_tokens;
+  };
   const size_t length = row.start + row.ids.size();
   const size_t panels = (length + kLanes - 1) / kLanes;
   const size_t group = options.heads / options.kv_heads;
@@ -140,24 +151,26 @@ void ReferenceTransformer::Rep::Attend(MemoryBlockStore* store, size_t layer, co
   std::vector<float> scores(panels * kLanes);
   for (size_t kv_head = 0; kv_head < options.kv_heads; ++kv_head) {
     const size_t column = kv_head * head_dim;
-    for (size_t t = 0; t < length; ++t) {
-      const float* key = store->Keys(row.blocks[t / block_tokens], layer).data() +
-                         t % block_tokens * kv_dim + column;
+    for (size_t t = begin_of(row.start + 1); t < length; ++t) {
+      const float* key =
+          store->Keys(blocks[t / block_tokens], layer).data() + t % block_tokens * kv_dim + column;
       float* panel = keys.data() + t / kLanes * kLanes * head_dim + t % kLanes;
       for (size_t d = 0; d < head_dim; ++d) panel[d * kLanes] = key[d];
     }
     for (size_t q = 0; q < row.ids.size(); ++q) {
-      const size_t visible = row.start + q + 1;
+      const size_t visible = row.start + q + 1, begin = begin_of(visible);
       for (size_t g = 0; g < group; ++g) {
         const size_t at = q * options.model_dim + (kv_head * group + g) * head_dim;
         reference::Scores(query + at, keys.data(), (visible + kLanes - 1) / kLanes, head_dim, scale,
                           scores.data());
-        reference::Softmax(scores.data(), visible);
+        reference::Softmax(scores.data() + begin, visible - begin);
         std::fill_n(out + at, head_dim, 0.0F);
-        for (size_t t = 0; t < visible; t += block_tokens) {
-          const float* values = store->Values(row.blocks[t / block_tokens], layer).data() + column;
-          reference::Accumulate(scores.data() + t, values, std::min(block_tokens, visible - t),
-                                kv_dim, head_dim, out + at);
+        for (size_t t = begin; t < visible; t += block_tokens - t % block_tokens) {
+          const size_t slot = t % block_tokens;
+          const float* values = store->Values(blocks[t / block_tokens], layer).data() + column;
+          reference::Accumulate(scores.data() + t, values + slot * kv_dim,
+                                std::min(block_tokens - slot, visible - t), kv_dim, head_dim,
+                                out + at);
         }
       }
     }
@@ -173,6 +186,11 @@ absl::Status ReferenceTransformer::Rep::CheckRow(const MemoryBlockStoreOptions& 
   if (end > options.max_positions) {
     return Bad(where + "ends at position " + std::to_string(end) + ", expected at most " +
                std::to_string(options.max_positions));
+  }
+  const bool windows = options.window_tokens.has_value();
+  if (windows && row.window_blocks.size() * store.block_tokens < end) {
+    return Bad(where + std::to_string(row.window_blocks.size()) + " window_blocks of " +
+               std::to_string(store.block_tokens) + " tokens cannot hold " + std::to_string(end));
   }
   if (row.blocks.size() * store.block_tokens < end) {
     return Bad(where + std::to_string(row.blocks.size()) + " blocks of " +
@@ -197,6 +215,7 @@ MemoryBlockStoreOptions ReferenceTransformer::StoreOptions(size_t block_tokens,
   MemoryBlockStoreOptions store;
   store.layers = rep_->options.layers;
   store.kv_floats_per_token = rep_->kv_dim;
+  store.groups = rep_->options.window_tokens.has_value() ? 2 : 1;
   store.block_tokens = block_tokens;
   store.capacity_blocks = capacity_blocks;
   return store;

@@ -24,6 +24,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -41,6 +42,9 @@ struct TransformerOptions {
   size_t kv_heads = 2;
   size_t ffn_dim = 704;  // multiple of 16
   size_t max_positions = 16384;
+  // Layers 1, 3, 5, … attend to so many last tokens only, their own included, and keep their K/V in
+  // blocks of their own (group 1 of the store). Unset: every layer attends to everything. At least 1.
+  std::optional<size_t> window_tokens;
   // The output head covers the ids [0, logits) only, so that a vocabulary of 200 000 costs no more
   // than a small one. Multiple of 16. (Embeddings are computed from the id: any id has one, and
   // none is stored.)
@@ -55,6 +59,8 @@ struct PrefillRow {
   size_t start = 0;               // K/V of [0, start) is in `blocks` already
   absl::Span<const BlockId>
       blocks;  // position p is slot p % block_tokens of blocks[p / block_tokens]
+  // The same for layers with a window; any block that no token of `ids` attends to may be missing.
+  absl::Span<const BlockId> window_blocks{};
 };
 
 // Immutable; safe to share. Prefill calls may run concurrently when no block that one writes is in

@@ -91,7 +91,8 @@ class LateStore final : public BlockStore {
 struct Weather {
   size_t late_percent = 60;
   size_t fail_one_in = 0;
-  size_t capacity = 24, lower = 20, groups = 1;
+  size_t capacity = 24, lower = 20;
+  std::vector<Retention> groups = std::vector<Retention>(1);
 };
 
 class Program {
@@ -101,14 +102,14 @@ class Program {
     memory.block_tokens = kB;
     memory.capacity_blocks = w_.capacity;
     memory.host_capacity_blocks = w_.lower;
-    memory.groups = w_.groups;
+    memory.groups = w_.groups.size();
     memory.poison_freed = true;
     memory_ = *MemoryBlockStore::Create(memory);
     store_ = std::make_unique<LateStore>(memory_.get(), seed + 1, w_.late_percent, w_.fail_one_in);
     KVCacheOptions options;
     options.block_tokens = kB;
     options.capacity_blocks = w_.capacity;
-    options.groups.resize(w_.groups);
+    options.groups = w_.groups;
     options.second_tier.emplace();
     options.second_tier->capacity_blocks = w_.lower;
     options.second_tier->max_late_blocks = 12;
@@ -171,8 +172,9 @@ class Program {
 
   void Compute(Held& h, size_t end) {
     for (size_t t = h.lease.committed_tokens(); t < end; ++t) {
-      for (size_t g = 0; g < w_.groups; ++g) {
+      for (size_t g = 0; g < w_.groups.size(); ++g) {
         const BlockId block = h.lease.blocks(static_cast<GroupId>(g))[t / kB];
+        ASSERT_NE(block, kNoBlock);
         memory_->Keys(block, 0)[t % kB] = Expected(h, t);
       }
     }
@@ -180,9 +182,16 @@ class Program {
   }
 
   void Check(const Held& h) {
-    for (size_t t = 0; t < h.lease.committed_tokens(); ++t) {
-      for (size_t g = 0; g < w_.groups; ++g) {
+    const size_t end = h.lease.committed_tokens();
+    for (size_t t = 0; t < end; ++t) {
+      for (size_t g = 0; g < w_.groups.size(); ++g) {
         const BlockId block = h.lease.blocks(static_cast<GroupId>(g))[t / kB];
+        const Retention& rule = w_.groups[g];
+        if (rule.kind == Retention::Kind::kSinkWindow && t >= rule.sink_tokens &&
+            t + rule.window_tokens <= end && block == kNoBlock) {
+          continue;
+        }
+        ASSERT_NE(block, kNoBlock) << "token " << t << " of " << end;
         ASSERT_EQ(memory_->Keys(block, 0)[t % kB], Expected(h, t)) << "token " << t;
       }
     }
@@ -212,6 +221,7 @@ class Program {
     ASSERT_LT(h.lease.matched_tokens(), h.ids.size());
     Check(h);
     if (Below(5) != 0) Compute(h, h.ids.size());
+    if (Below(3) != 0) h.lease.ApplyRetention();
     if (Below(3) == 0) held_.push_back(std::move(h));
     while (held_.size() > 3) held_.pop_front();
   }
@@ -231,7 +241,9 @@ class Program {
     } else if (what < 88) {
       const size_t end = Below(h.ids.size() + 1);
       const absl::Status status = h.lease.Truncate(end);
-      Allowed(status);
+      if (status.code() != absl::StatusCode::kFailedPrecondition || w_.groups.size() == 1) {
+        Allowed(status);  // else: into a window that was given back
+      }
       if (status.ok()) h.ids.resize(end);
     } else if (what < 91) {
       absl::StatusOr<Lease> fork = h.lease.Fork();
@@ -280,7 +292,7 @@ TEST(LateHostTest, AHostThatIsLateAndFailsLeavesTheCacheSoundAndEmptyInTheEnd) {
   Weather weather;
   weather.fail_one_in = 25;
   RunPrograms(weather, 6);
-  weather.groups = 2;
+  weather.groups.resize(2);
   weather.capacity = 14;
   weather.lower = 6;
   RunPrograms(weather, 4);
@@ -290,6 +302,17 @@ TEST(LateHostTest, AHostThatFailsInTimeLeavesTheCacheSound) {
   Weather weather;
   weather.late_percent = 0;
   weather.fail_one_in = 12;
+  RunPrograms(weather, 3);
+}
+
+TEST(LateHostTest, GroupsWithWindowsAreWholeWhateverIsLateOrFails) {
+  Weather weather;
+  weather.groups = {Retention::Full(), Retention::SinkWindow(0, 6), Retention::SinkWindow(5, 11)};
+  RunPrograms(weather, 3);
+  weather.fail_one_in = 12;
+  RunPrograms(weather, 4);
+  weather.late_percent = 0;
+  weather.groups = {Retention::Full(), Retention::SinkWindow(3, 5)};
   RunPrograms(weather, 3);
 }
 

@@ -201,5 +201,150 @@ TEST_F(KVCacheLogitsTest, DifferWhenAMatchIsOverstatedOrBlocksAreSwapped) {
   ExpectSameBits(Compute(ids, 39, lease.blocks()), FromNothing(ids));
 }
 
+// Full layers beside layers with a window of 13 tokens, as Gemma or gpt-oss have them.
+class KVCacheWindowLogitsTest : public ::testing::Test {
+ protected:
+  static constexpr size_t kWindow = 13;
+  static constexpr size_t kBlock = 8;
+
+  KVCacheWindowLogitsTest() {
+    TransformerOptions small;
+    small.layers = 4;
+    small.model_dim = 64;
+    small.heads = 4;
+    small.kv_heads = 2;
+    small.ffn_dim = 96;
+    small.logits = 64;
+    small.window_tokens = kWindow;
+    model_.emplace(*ReferenceTransformer::Create(small));
+    store_ = NewStore();
+    KVCacheOptions options;
+    options.block_tokens = kBlock;
+    options.groups = {Retention::Full(), Retention::SinkWindow(0, kWindow)};
+    options.second_tier.emplace();
+    options.second_tier->capacity_blocks = 64;
+    cache_.emplace(*KVCache::Create(store_.get(), options));
+  }
+
+  std::unique_ptr<MemoryBlockStore> NewStore() {
+    MemoryBlockStoreOptions options = model_->StoreOptions(kBlock, 64);
+    options.host_capacity_blocks = 64;
+    options.poison_freed = true;
+    return *MemoryBlockStore::Create(options);
+  }
+
+  static std::vector<TokenId> Prompt(size_t n, size_t same = SIZE_MAX) {
+    std::vector<TokenId> ids(n);
+    for (size_t i = 0; i < n; ++i)
+      ids[i] = static_cast<TokenId>(i * 37 % 1000 + (i < same ? 0 : 1));
+    return ids;
+  }
+
+  Lease Acquire(const std::vector<TokenId>& ids) {
+    KVRequest request;
+    request.tokens = ids;
+    return *cache_->Acquire(request);
+  }
+
+  std::vector<float> Compute(const std::vector<TokenId>& ids, size_t from,
+                             absl::Span<const BlockId> blocks, absl::Span<const BlockId> window,
+                             MemoryBlockStore* store = nullptr) {
+    std::vector<float> logits;
+    const PrefillRow row{absl::MakeConstSpan(ids).subspan(from), from, blocks, window};
+    EXPECT_OK(model_->Prefill(store == nullptr ? store_.get() : store, {row}, &logits));
+    return logits;
+  }
+
+  // Prefills what is not matched; the logits are right.
+  void Run(const std::vector<TokenId>& ids, Lease* lease) {
+    ExpectSameBits(
+        Compute(ids, lease->matched_tokens(), lease->blocks(), lease->blocks(GroupId{1})),
+        FromNothing(ids));
+    EXPECT_OK(lease->Commit(ids.size()));
+    EXPECT_OK(cache_->CheckInvariants());
+  }
+
+  std::vector<float> FromNothing(const std::vector<TokenId>& ids) {
+    auto store = NewStore();
+    std::vector<BlockId> blocks[2];
+    for (size_t g = 0; g < 2; ++g) {
+      blocks[g].resize(ids.size() / kBlock + 1);
+      EXPECT_OK(store->Allocate(static_cast<GroupId>(g), Tier::kDevice, absl::MakeSpan(blocks[g])));
+    }
+    return Compute(ids, 0, blocks[0], blocks[1], store.get());
+  }
+
+  static void ExpectSameBits(const std::vector<float>& a, const std::vector<float>& b) {
+    ASSERT_EQ(a.size(), b.size());
+    EXPECT_EQ(std::memcmp(a.data(), b.data(), a.size() * sizeof(float)), 0);
+  }
+
+  std::optional<ReferenceTransformer> model_;
+  std::unique_ptr<MemoryBlockStore> store_;
+  std::optional<KVCache> cache_;
+};
+
+TEST_F(KVCacheWindowLogitsTest, AreTheSameAfterAHitOverBlocksThatWereGivenBack) {
+  {
+    const std::vector<TokenId> ids = Prompt(64);
+    Lease lease = Acquire(ids);
+    Run(ids, &lease);
+    EXPECT_EQ(lease.ApplyRetention(), 6u);  // token 64 attends to 52 and later: blocks 6 and 7
+  }
+  EXPECT_EQ(store_->allocated_blocks(), 8u + 2u);
+  const std::vector<TokenId> longer = Prompt(75);
+  Lease next = Acquire(longer);
+  EXPECT_EQ(next.matched_tokens(), 64u);
+  EXPECT_EQ(next.blocks(GroupId{1})[5], kNoBlock);
+  Run(longer, &next);
+  // A prompt that ends inside finds no window there: it computes all, and fills the holes.
+  const std::vector<TokenId> other = Prompt(50, 40);
+  Lease fill = Acquire(other);
+  EXPECT_EQ(fill.matched_tokens(), 0u);
+  Run(other, &fill);
+  fill.Release();
+  const auto matched = [&](size_t same) {
+    const std::vector<TokenId> again = Prompt(52, same);
+    Lease lease = Acquire(again);
+    const size_t tokens = lease.matched_tokens();
+    Run(again, &lease);
+    return tokens;
+  };
+  EXPECT_EQ(matched(37), 37u);  // a part of a block that was filled
+  EXPECT_EQ(matched(44), 40u);  // behind it the first prompt's block is still missing
+  EXPECT_EQ(matched(40), 48u);  // the second prompt's is there
+}
+
+TEST_F(KVCacheWindowLogitsTest, AreTheSameAfterAHitThatComesFromTheSecondTierWithItsHoles) {
+  const std::vector<TokenId> ids = Prompt(64), longer = Prompt(75);
+  Lease lease = Acquire(ids);
+  Run(ids, &lease);
+  lease.ApplyRetention();
+  lease.Release();
+  EXPECT_EQ(cache_->Shrink(3), 5u);
+  Lease next = Acquire(longer);
+  EXPECT_EQ(next.matched_tokens(), 64u);
+  EXPECT_EQ(cache_->GetStats().total.loaded_tokens, 40u);
+  Run(longer, &next);
+}
+
+TEST_F(KVCacheWindowLogitsTest, DifferWhereABlockOfTheWindowIsNotTheRightOne) {
+  const std::vector<TokenId> ids = Prompt(64), longer = Prompt(70);
+  Lease lease = Acquire(ids);
+  Run(ids, &lease);
+  lease.ApplyRetention();
+  lease.Release();
+  Lease next = Acquire(longer);
+  ASSERT_EQ(next.matched_tokens(), 64u);
+  std::vector<BlockId> window(next.blocks(GroupId{1}).begin(), next.blocks(GroupId{1}).end());
+  std::swap(window[6], window[7]);
+  EXPECT_NE(Compute(longer, 64, next.blocks(), window), FromNothing(longer));
+  std::swap(window[6], window[7]);
+  std::swap(window[5], window[6]);  // as if the window had begun a block later
+  window[6] = window[7];
+  EXPECT_NE(Compute(longer, 64, next.blocks(), window), FromNothing(longer));
+  Run(longer, &next);
+}
+
 }  // namespace
 }  // namespace penstock
