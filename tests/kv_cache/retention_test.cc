@@ -254,7 +254,135 @@ TEST(RetentionTest, AForkHasNoBlocksWhereItsParentGaveThemBack) {
   EXPECT_EQ(host.store->allocated_blocks(), 0u);
 }
 
-// No lease of ours publishes a hole; a snapshot may bring one where the group's rule allows it.
+// [group 1 has a block there], of the path of `ids`.
+std::string Window(Host& host, const std::vector<TokenId>& ids) {
+  std::string there;
+  const std::string bytes = host.cache->Snapshot();
+  const auto u32 = [&](size_t at) {
+    uint32_t x = 0;
+    for (size_t i = 4; i-- > 0;) x = x << 8 | static_cast<unsigned char>(bytes[at + i]);
+    return x;
+  };
+  constexpr size_t kBlocks = 6 + 4 + 4 + 4 + 4 * 4, kRecord = 4 + 4 + 1 + 4 * 4 + 4 + 2 * 8;
+  uint32_t parent = UINT32_MAX;
+  for (size_t depth = 0; depth < ids.size() / 4; ++depth) {
+    for (uint32_t i = 0; i < u32(kBlocks); ++i) {
+      const size_t at = kBlocks + 4 + i * kRecord;
+      bool same = u32(at + 4) == parent;
+      for (size_t t = 0; t < 4; ++t) {
+        same = same && u32(at + 9 + 4 * t) == static_cast<uint32_t>(ids[depth * 4 + t]);
+      }
+      if (!same) continue;
+      there += bytes.compare(at + kRecord - 8, 8, std::string(8, '\xff')) == 0 ? '.' : 'x';
+      parent = i;
+      break;
+    }
+  }
+  return there;
+}
+
+KVCacheOptions WithWindow() {
+  KVCacheOptions options;
+  options.groups = {Retention::Full(), Retention::SinkWindow(4, 8)};
+  options.max_pinned_fraction = 1;
+  return options;
+}
+
+TEST(RetentionTest, PublicBlocksLeaveTheWindowAndTheWholePrefixStillMatches) {
+  Host host(64, WithWindow());
+  {
+    Lease lease = host.Put(Iota(41));
+    EXPECT_EQ(lease.ApplyRetention(), 7u);  // token 41 attends to 34 and later, and to the sink
+    EXPECT_EQ(lease.ApplyRetention(), 0u);
+  }
+  EXPECT_EQ(host.store->allocated_blocks(), 10u + 3u);
+  EXPECT_EQ(Window(host, Iota(41)), "x.......xx");
+  const Lease next = *host.cache->Acquire(Host::Request(Iota(46)));
+  EXPECT_EQ(next.matched_tokens(), 40u);
+  EXPECT_EQ(host.cache->GetStats().retention[1].unmatched_tokens, 0u);
+  EXPECT_OK(host.cache->CheckInvariants());
+}
+
+TEST(RetentionTest, ABlockThatAnotherLeaseNamesStaysUntilThatIsGone) {
+  Host host(64, WithWindow());
+  Lease lease = host.Put(Iota(41));
+  Lease fork = *lease.Fork();                                   // at 41
+  Lease other = *host.cache->Acquire(Host::Request(Iota(21)));  // matches 20
+  EXPECT_EQ(lease.ApplyRetention(), 5u);  // all but the window of the other lease, 3 and 4
+  EXPECT_EQ(Window(host, Iota(41)), "x..xx...xx");
+  EXPECT_NE(other.blocks(GroupId{1})[4], kNoBlock);
+  other.Release();
+  EXPECT_EQ(fork.ApplyRetention(), 2u);
+  EXPECT_EQ(Window(host, Iota(41)), "x.......xx");
+  EXPECT_OK(host.cache->CheckInvariants());
+}
+
+TEST(RetentionTest, WhereAPrefixBranchesItsWindowStays) {
+  Host host(64, WithWindow());
+  std::vector<TokenId> one = Iota(41), two = Iota(41);
+  for (size_t i = 24; i < 41; ++i) two[i] += 1000;
+  host.Put(one);
+  EXPECT_EQ(host.Put(two).ApplyRetention(), 5u);
+  EXPECT_EQ(Window(host, two), "x...xx..xx");
+  EXPECT_EQ(Window(host, one), "x...xxxxxx");  // what continues it was not asked
+  std::vector<TokenId> three = Iota(30);
+  for (size_t i = 24; i < 30; ++i) three[i] += 2000;
+  EXPECT_EQ(host.cache->Peek(Host::Request(three)).tokens, 24u);
+  EXPECT_OK(host.cache->CheckInvariants());
+}
+
+TEST(RetentionTest, ARequestThatFindsHolesFillsThemWithItsOwnBlocks) {
+  Host host(64, WithWindow());
+  host.Put(Iota(41)).ApplyRetention();
+  std::vector<TokenId> other = Iota(30);
+  for (size_t i = 24; i < 30; ++i) other[i] += 1000;
+  EXPECT_EQ(host.cache->Peek(Host::Request(other)).tokens, 4u);  // the sink, and before a window
+  {
+    Lease lease = host.Put(other);
+    EXPECT_EQ(lease.matched_tokens(), 4u);
+    EXPECT_EQ(lease.deduped_blocks(), 5u);  // its full blocks 1 .. 5; the others filled the holes
+    EXPECT_EQ(Window(host, Iota(41)), "xxxxxx..xx");
+    EXPECT_EQ(host.store->allocated_blocks(), 10u + 8u + 5u + 2u + 2u);
+    EXPECT_OK(host.cache->CheckInvariants());
+  }
+  EXPECT_EQ(host.store->allocated_blocks(), 10u + 8u + 2u);
+  std::vector<TokenId> third = Iota(30);
+  for (size_t i = 24; i < 30; ++i) third[i] += 2000;
+  EXPECT_EQ(host.cache->Peek(Host::Request(third)).tokens, 24u);
+}
+
+TEST(RetentionTest, ATruncationBehindAFilledHoleTakesOnlyWhatIsTheLeasesOwn) {
+  Host host(64, WithWindow());
+  host.Put(Iota(41)).ApplyRetention();
+  Lease lease = host.Put(Iota(31));
+  ASSERT_OK(lease.Truncate(18));  // within a block whose window group it gave away
+  EXPECT_EQ(Window(host, Iota(41)), "xxxxxxx.xx");
+  EXPECT_OK(host.cache->CheckInvariants());
+  ASSERT_OK(lease.Append(Iota(9, 500)));
+  ASSERT_OK(lease.Commit(27));
+  EXPECT_OK(host.cache->CheckInvariants());
+  lease.Release();
+  host.cache->Shrink(0);
+  EXPECT_EQ(host.store->allocated_blocks(), 0u);
+}
+
+TEST(RetentionTest, APinKeepsTheWindowBeforeItsEnd) {
+  Host host(64, WithWindow());
+  Lease lease = host.Put(Iota(41));
+  const PrefixPin pin = *host.cache->Pin(Host::Request(Iota(24)));
+  EXPECT_EQ(lease.ApplyRetention(), 5u);
+  EXPECT_EQ(Window(host, Iota(41)), "x...xx..xx");
+  EXPECT_EQ(host.cache->Peek(Host::Request(Iota(25))).tokens, 24u);
+}
+
+TEST(RetentionTest, TheSamePromptAgainMatchesAllButItsLastToken) {
+  Host host(64, WithWindow());
+  host.Put(Iota(40)).ApplyRetention();  // nine blocks alone have no whole window any more
+  const Lease lease = *host.cache->Acquire(Host::Request(Iota(40)));
+  EXPECT_EQ(lease.matched_tokens(), 39u);
+}
+
+// A hole that a snapshot brings.
 TEST(RetentionTest, APrefixThatNeedsAMissingBlockIsCutShortAndCounted) {
   KVCacheOptions options;
   options.groups = {Retention::Full(), Retention::SinkWindow(4, 8)};

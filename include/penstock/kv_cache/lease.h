@@ -19,8 +19,9 @@
 // The block table: blocks(group)[i] holds tokens [i*B, (i+1)*B), B = block_tokens. Entries below
 // matched_tokens() / B are shared with others: read only. The block that holds token
 // matched_tokens() is the lease's own, its first matched_tokens() % B slots already copied in.
-// Entries never change under the host except at the tail, by Append, Reserve and Truncate. In a
-// window group (retention.h) an entry may be kNoBlock: out of the window.
+// Entries never change under the host except at the tail, by Append, Reserve and Truncate, and by
+// ApplyRetention. In a window group (retention.h) an entry before matched_tokens() may be kNoBlock:
+// neither in the sink nor in the window.
 #ifndef PENSTOCK_KV_CACHE_LEASE_H_
 #define PENSTOCK_KV_CACHE_LEASE_H_
 
@@ -77,13 +78,14 @@ class PENSTOCK_EXPORT Lease {
   // The host asserts that K/V of tokens [0, end_tokens) are written (or will be, before anything
   // issued later reads them). Publishes every full block below end_tokens, in all groups at once; a
   // partial tail stays private. Where an equal block is public already, the lease keeps its own and
-  // that one is not published (deduped_blocks()).
+  // that one is not published (deduped_blocks()), except in groups that gave that block back.
   // kInvalidArgument: end_tokens above tokens() or below committed_tokens(). Committing twice is a
   // no-op. O(new blocks).
   absl::Status Commit(size_t end_tokens);
 
   // Another lease over [0, committed_tokens()): shares what is public, copies what is private (one
-  // block when the lease publishes). What was appended and not committed is not in the fork. For
+  // block when the lease publishes; in window groups what the next token attends to). What was
+  // appended and not committed is not in the fork. For
   // beams and n > 1. kResourceExhausted, or the store's error from Copy: this lease is unchanged,
   // no fork.
   absl::StatusOr<Lease> Fork();
@@ -97,8 +99,13 @@ class PENSTOCK_EXPORT Lease {
   absl::Status Truncate(size_t end_tokens);
 
   // Gives back, in groups with a window, the blocks that no later token of this sequence attends
-  // to; their entries become kNoBlock. Blocks that are public stay cached. Returns how many blocks
-  // were freed. Call after Commit.
+  // to; their entries become kNoBlock. Public ones too, once no other lease's table names them,
+  // except in the windows before places where the cached prefix ends, branches, or is leased or
+  // pinned: there it still matches whole. A later prompt that leaves it elsewhere matches less
+  // (KVRetentionStats::unmatched_tokens) and its Commit puts its own blocks where some are missing.
+  // Returns how many blocks were freed. Call after Commit, as often as once a token: it does
+  // nothing until a block leaves a window. O(blocks of this lease) the first time, then of the
+  // window.
   size_t ApplyRetention();
 
   // Ends the lease. Uncommitted blocks are freed, committed full ones stay cached and become

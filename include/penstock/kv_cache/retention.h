@@ -27,10 +27,13 @@
 
 namespace penstock {
 
-// A rule for one group. A match of L tokens needs of a window group only [0, sink) and
-// [L - window, L). Exact when the group's layers attend that way by construction. Otherwise an
+// A rule for one group. Token t attends to [0, sink) and to the window_tokens last tokens, itself
+// included: a match of L tokens needs of a window group only the blocks of [0, sink) and
+// [L + 1 - window, L). Exact when the group's layers attend that way by construction. Otherwise an
 // approximation: then name it in Scope::approximation, so that exact requests never see its
-// results.
+// results. Lease::ApplyRetention gives back what lies outside. A window that is some blocks longer
+// than the model's costs these blocks a sequence, and lets prompts match that leave a cached one
+// shortly before its end, as a chat's next turn does where its template writes the end anew.
 struct PENSTOCK_EXPORT Retention {
   enum class Kind : uint8_t { kFull, kSinkWindow };
 
