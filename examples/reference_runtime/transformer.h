@@ -43,7 +43,7 @@ struct TransformerOptions {
   size_t ffn_dim = 704;  // multiple of 16
   size_t max_positions = 16384;
   // Layers 1, 3, 5, … attend to so many last tokens only, their own included, and keep their K/V in
-  // blocks of their own (group 1 of the store). Unset: every layer attends to everything. At least 1.
+  // blocks of their own (group 1 of the store). At least 1. Unset: all attend to everything.
   std::optional<size_t> window_tokens;
   // The output head covers the ids [0, logits) only, so that a vocabulary of 200 000 costs no more
   // than a small one. Multiple of 16. (Embeddings are computed from the id: any id has one, and

@@ -378,7 +378,7 @@ class KVModel {
     return low;
   }
 
-  // Whether a match of the first `blocks` blocks, `tokens` tokens in all, has what comes next needs.
+  // Whether a match of `blocks` blocks, `tokens` tokens in all, has what the next token needs.
   bool Whole(const KVModelLease& lease, size_t blocks, size_t tokens) const {
     if (!windows_) return true;
     for (size_t i = 0; i < blocks; ++i) {
