@@ -194,20 +194,29 @@ class Program {
       }
       return absl::OkStatus();
     };
-    ASSERT_TRUE(cache.Restore(cache_->Snapshot(), load).ok());
+    const absl::StatusOr<RestoreReport> report = cache.Restore(cache_->Snapshot(), load);
+    ASSERT_TRUE(report.ok()) << report.status();
     const absl::Status sound = cache.CheckInvariants();
     ASSERT_TRUE(sound.ok()) << sound;
+    std::list<Held> asked;
     for (int i = 0; i < 10; ++i) {
-      Held h;
+      Held& h = asked.emplace_back();
       h.scope = static_cast<int>(Below(3));
       h.model.tokens = Tokens(1 + Below(o_.longest));
       KVRequest request;
       request.scope = ScopeOf(h.scope);
       request.tokens = h.model.tokens;
+      if (report->skipped > 0) continue;  // columns with holes need room for whole ones at first
+      ASSERT_EQ(cache.Peek(request).tokens, cache_->Peek(request).tokens);
+    }
+    for (Held& h : asked) {  // these evict
+      KVRequest request;
+      request.scope = ScopeOf(h.scope);
+      request.tokens = h.model.tokens;
       const size_t matched = cache.Peek(request).tokens;
-      ASSERT_EQ(matched, cache_->Peek(request).tokens);
       absl::StatusOr<Lease> lease = cache.Acquire(request);
-      if (!lease.ok()) continue;  // the holds of the first cache are not there, but nor is its room
+      ASSERT_TRUE(lease.ok() || absl::IsResourceExhausted(lease.status())) << lease.status();
+      if (!lease.ok()) continue;
       h.lease = *std::move(lease);
       ASSERT_EQ(h.lease.matched_tokens(), matched);
       CheckBytes(h, store.get());
