@@ -25,10 +25,7 @@ PrefixIndex::PrefixIndex(size_t block_tokens, size_t groups, uint64_t seed, uint
       groups_(groups),
       counted_(counted),
       hash_mask_(hash_mask),
-      node_memory_(kChunk * sizeof(IndexNode)),
-      token_memory_(kChunk * block_tokens * sizeof(TokenId)),
-      slot_memory_(kChunk * groups * sizeof(BlockId)),
-      hold_memory_(kChunk * groups * sizeof(std::atomic<uint32_t>)) {
+      memory_(kChunk * BytesANode()) {
   hashers_.push_back(std::make_unique<const BlockHasher>(seed, hash_mask));
   hasher_.store(hashers_.back().get(), std::memory_order_release);
   table_.resize(64);
@@ -46,14 +43,19 @@ BlockHandle PrefixIndex::NewNode() {
     return h;
   }
   if ((next_ & kMask) == 0) {
-    nodes_.push_back(static_cast<IndexNode*>(node_memory_.Next()));
-    tokens_.push_back(static_cast<TokenId*>(token_memory_.Next()));
-    slots_.push_back(static_cast<BlockId*>(slot_memory_.Next()));
+    char* chunk = static_cast<char*>(memory_.Next());
+    const auto take = [&chunk](size_t bytes_a_node) {
+      char* const part = chunk;
+      chunk += kChunk * bytes_a_node;
+      return part;
+    };
+    slots_.push_back(reinterpret_cast<BlockId*>(take(groups_ * sizeof(BlockId))));
     if (counted_) {
-      holds_.push_back(static_cast<std::atomic<uint32_t>*>(hold_memory_.Next()));
-      for (size_t i = 0; i < kChunk * groups_; ++i)
-        new (holds_.back() + i) std::atomic<uint32_t>(0);
+      char* const holds = take(groups_ * sizeof(std::atomic<uint32_t>));
+      holds_.push_back(new (holds) std::atomic<uint32_t>[kChunk * groups_]());
     }
+    nodes_.push_back(reinterpret_cast<IndexNode*>(take(sizeof(IndexNode))));
+    tokens_.push_back(reinterpret_cast<TokenId*>(chunk));
   }
   PENSTOCK_CHECK(next_ != kNoBlockHandle);
   new (&node(next_)) IndexNode();
@@ -321,10 +323,7 @@ void PrefixIndex::Rekey(uint64_t seed, const std::function<uint64_t(BlockHandle)
 }
 
 size_t PrefixIndex::metadata_bytes() const {
-  return nodes_.size() * kChunk *
-             (sizeof(IndexNode) + block_tokens_ * sizeof(TokenId) +
-              groups_ * (sizeof(BlockId) + (counted_ ? sizeof(uint32_t) : 0))) +
-         table_.size() * sizeof(Entry);
+  return nodes_.size() * kChunk * BytesANode() + table_.size() * sizeof(Entry);
 }
 
 std::string PrefixIndex::Check() const {

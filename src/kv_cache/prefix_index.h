@@ -159,6 +159,10 @@ class PrefixIndex {
   size_t Home(uint64_t name) const { return Tag(name) & (table_.size() - 1); }
   bool Same(const IndexNode& n, BlockHandle h, BlockHandle parent, uint64_t name,
             const TokenId* tokens, const std::vector<BlockExtra>& extras) const;
+  size_t BytesANode() const {
+    return sizeof(IndexNode) + block_tokens_ * sizeof(TokenId) +
+           groups_ * (sizeof(BlockId) + (counted_ ? sizeof(std::atomic<uint32_t>) : 0));
+  }
   BlockHandle NewNode();
   void FreeNode(BlockHandle h);
   bool SameTokens(BlockHandle h, const TokenId* tokens) const;
@@ -175,7 +179,9 @@ class PrefixIndex {
   bool wants_rekey_ = false;
   bool rekeyed_since_growth_ = false;
 
-  ChunkArena node_memory_, token_memory_, slot_memory_, hold_memory_;
+  // Of so many nodes at a time: slots, holds, nodes, tokens. One arena, so that only one huge page
+  // is partly used.
+  ChunkArena memory_;
   std::vector<IndexNode*> nodes_;
   std::vector<TokenId*> tokens_;
   std::vector<BlockId*> slots_;
