@@ -223,15 +223,18 @@ void Async(double seconds) {
                       {"  slot released 0.1 ms a row before", 74, 32, 0.0001}};
   std::printf(
       "\nAsync: runtime 1.65 + 0.27 n ms, through the whole pipeline\n  %-60s %9s %9s %9s %9s "
-      "%9s %9s\n",
-      "", "mean ms", "p50 ms", "p99 ms", "per s", "of stub", "idle us");
+      "%9s %9s %9s\n",
+      "", "mean ms", "p50 ms", "p99 ms", "per s", "of stub", "idle us", "ahead");
   for (const Arm& a : arms) {
     const Served s =
         ClosedLoop(a.in_flight, a.max_batch, 0.00165, 0.00027, a.release, 1'000'000'000, seconds);
     const double n = static_cast<double>(a.max_batch);
     const double stub = n / (0.00165 + 0.00027 * n);
-    std::printf("  %-60s %9.1f %9.1f %9.1f %9.0f %8.1f%% %9.1f\n", a.name, s.mean_ms, s.p50_ms,
-                s.p99_ms, s.per_second, 100 * s.per_second / stub, s.idle_us);
+    const EngineStats& b = s.stats.batcher;
+    std::printf("  %-60s %9.1f %9.1f %9.1f %9.0f %8.1f%% %9.1f %8.1f%%\n", a.name, s.mean_ms,
+                s.p50_ms, s.p99_ms, s.per_second, 100 * s.per_second / stub, s.idle_us,
+                100 * static_cast<double>(b.batches_ahead) /
+                    static_cast<double>(b.batch_size.count()));
     std::fflush(stdout);
   }
 }

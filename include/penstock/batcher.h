@@ -73,10 +73,15 @@ class Batcher {
   // OnFull::kDegrade: makes a request cheaper in place and returns its new tokens; nullopt: cannot.
   using Degrade = absl::AnyInvocable<std::optional<int64_t>(Request&) const>;
 
+  // form_ahead: receives a batch a little before a slot is free for it, on the thread that formed
+  // it, and does what can be done before the runtime is (memory, tensors), here or elsewhere, then
+  // hands it back: Batch::Ready. Takes no longer than that needs: others wait for this thread.
+  using Prepare = absl::AnyInvocable<void(Batch<Request, Result>) const>;
+
   // kInvalidArgument: an option out of range (BatcherOptions::Validate), a null run, kDegrade
   // without `degrade`.
   static absl::StatusOr<Batcher> Create(const BatcherOptions& options, RunBatch run,
-                                        Degrade degrade = nullptr) {
+                                        Degrade degrade = nullptr, Prepare prepare = nullptr) {
     if (run == nullptr)
       return absl::InvalidArgumentError("Batcher: run is null, expected a callable");
     internal::BatcherCore::Degrade untyped_degrade;
@@ -85,12 +90,18 @@ class Batcher {
         return degrade(*static_cast<Request*>(request));
       };
     }
+    internal::BatcherCore::Run untyped_prepare;
+    if (prepare != nullptr) {
+      untyped_prepare = [prepare = std::move(prepare)](internal::UntypedBatch batch) {
+        prepare(Batch<Request, Result>(std::move(batch)));
+      };
+    }
     absl::StatusOr<internal::BatcherCore> core = internal::BatcherCore::Create(
         options, &internal::kRequestOps<Request, Result>,
         [run = std::move(run)](internal::UntypedBatch batch) {
           run(Batch<Request, Result>(std::move(batch)));
         },
-        std::move(untyped_degrade));
+        std::move(untyped_degrade), std::move(untyped_prepare));
     if (!core.ok()) return core.status();
     return Batcher(*std::move(core));
   }

@@ -83,6 +83,13 @@ struct PipelineOptions {
   // max_in_flight requests, so that what Submit accepted is not refused later for lack of room.
   BatcherOptions batching;
 
+  // While batches are full, the next one takes its K/V blocks shortly before the runner is expected
+  // to be done with this one, and what the runner then completes is committed and called back on a
+  // thread of the pipeline's own, beside the next call of the runner: a device waits for next to
+  // nothing between two batches. Costs that thread, and blocks a little earlier. Only where the
+  // batcher has its own threads (batching.executor null, batching.former_thread).
+  bool prepare_ahead = true;
+
   // Where text is tokenized. Null: `preparation_threads` threads of the pipeline's own. An executor
   // must run what it was given, and outlive it.
   Executor* executor = nullptr;

@@ -17,15 +17,19 @@ CallbackScope::~CallbackScope() { --callback_depth; }
 bool CallbackScope::active() { return callback_depth > 0; }
 
 absl::StatusOr<BatcherCore> BatcherCore::Create(const BatcherOptions& options,
-                                                const RequestOps* ops, Run run, Degrade degrade) {
+                                                const RequestOps* ops, Run run, Degrade degrade,
+                                                Run prepare) {
   PENSTOCK_RETURN_IF_ERROR(options.Validate());
   if (options.on_full == OnFull::kDegrade && degrade == nullptr) {
     return absl::InvalidArgumentError(
         "on_full: kDegrade, expected a degrade function as the third argument of Create");
   }
-  PENSTOCK_ASSIGN_OR_RETURN(BatchEngine engine, BatchEngine::Create(options));
+  BatchPolicy policy = options;
+  // Without a thread that waits for the moment and one that takes the batch there is no ahead.
+  if (options.executor != nullptr || !options.former_thread) policy.form_ahead = false;
+  PENSTOCK_ASSIGN_OR_RETURN(BatchEngine engine, BatchEngine::Create(policy));
   auto shared = std::make_shared<BatcherShared>(options, ops, std::move(run), std::move(degrade),
-                                                std::move(engine));
+                                                std::move(prepare), std::move(engine));
   shared->Start();
   return BatcherCore(std::move(shared));
 }
@@ -86,6 +90,11 @@ bool UntypedBatch::Finish(size_t i, Outcome outcome, CompletionInfo* info) {
 void UntypedBatch::AfterCallback() { rep_->shared->CallbackDone(1); }
 bool UntypedBatch::PutBack(size_t i) { return rep_->shared->PutBack(rep_, i); }
 void UntypedBatch::ReleaseSlot() { rep_->shared->ReleaseSlot(rep_); }
+void UntypedBatch::Ready() {
+  BatchRep* const rep = std::exchange(rep_, nullptr);
+  const auto shared = rep->shared;
+  shared->Ready(rep);
+}
 bool UntypedBatch::BeginPart(size_t i) { return rep_->shared->BeginPart(rep_, i); }
 void UntypedBatch::EndPart(size_t i) { rep_->shared->EndPart(rep_, i); }
 Executor* UntypedBatch::callback_executor() const { return rep_->shared->callback_executor(); }

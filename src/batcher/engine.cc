@@ -111,7 +111,7 @@ CompletionInfo BatchEngine::Rep::InfoOf(const Slot& slot, Outcome outcome) const
 
 void BatchEngine::Rep::MaybeFreeBatch(uint32_t index) {
   RunningBatch& batch = batches[index];
-  if (batch.slot_held || batch.unfinished != 0) return;
+  if (batch.slot_held || batch.ahead || batch.unfinished != 0) return;
   batch.serial = 0;
   free_batches.push_back(index);
 }
@@ -323,6 +323,12 @@ void BatchEngine::OnBatchDone(MonoTime now, BatchId id) {
   Rep& r = *rep_;
   r.Advance(now);
   Rep::RunningBatch* batch = r.FindBatch(id);
+  if (batch != nullptr && batch->ahead) {  // given up before it ran
+    batch->ahead = false;
+    r.ahead_batch.reset();
+    r.MaybeFreeBatch(id.index);
+    return;
+  }
   if (batch == nullptr || !batch->slot_held) return;
   batch->slot_held = false;
   r.running.erase(std::find(r.running.begin(), r.running.end(), id.index));
@@ -333,6 +339,7 @@ void BatchEngine::OnBatchDone(MonoTime now, BatchId id) {
                     static_cast<double>(took) * 1e-9);
   }
   r.MaybeFreeBatch(id.index);
+  r.Promote();
 }
 
 bool BatchEngine::Cancel(MonoTime now, RequestId id, CompletionInfo* info) {

@@ -222,7 +222,7 @@ void BatchEngine::Rep::DropLate(EngineActions* actions) {
   const int64_t padded = CostOfChosen(&sum);
   const double tokens = static_cast<double>(policy.cost_shape == CostShape::kPadded ? padded : sum);
   const double seconds = model.Predict(static_cast<double>(rows), tokens);
-  const int64_t late_before = now + static_cast<int64_t>(std::min(seconds, 1e9) * 1e9) +
+  const int64_t late_before = now + starts_in + static_cast<int64_t>(std::min(seconds, 1e9) * 1e9) +
                               absl::ToInt64Nanoseconds(policy.headroom);
   size_t kept = 0;
   for (const uint32_t s : chosen) {
@@ -243,6 +243,13 @@ void BatchEngine::Rep::UnpickUnchosen() {
   }
 }
 
+int64_t BatchEngine::Rep::PredictedEnd(const RunningBatch& batch) const {
+  if (!model.ready()) return kNever;
+  const double seconds =
+      model.Predict(static_cast<double>(batch.rows), static_cast<double>(batch.cost_tokens));
+  return now + static_cast<int64_t>(std::min(seconds, 1e9) * 1e9);
+}
+
 void BatchEngine::Rep::Release(ReleaseReason reason, EngineActions* actions) {
   uint32_t index;
   if (free_batches.empty()) {
@@ -261,15 +268,16 @@ void BatchEngine::Rep::Release(ReleaseReason reason, EngineActions* actions) {
   batch.requests = batch.unfinished = chosen.size();
   batch.rows = rows;
   batch.cost_tokens = policy.cost_shape == CostShape::kPadded ? padded : sum;
-  batch.slot_held = true;
   batch.reason = reason;
-  batch.predicted_end = kNever;
-  if (model.ready()) {
-    const double seconds =
-        model.Predict(static_cast<double>(rows), static_cast<double>(batch.cost_tokens));
-    batch.predicted_end = now + static_cast<int64_t>(std::min(seconds, 1e9) * 1e9);
+  batch.predicted_end = PredictedEnd(batch);
+  batch.slot_held = SlotFree();
+  batch.ahead = !batch.slot_held;
+  if (batch.ahead) {
+    ahead_batch = index;
+    ++stats.batches_ahead;
+  } else {
+    running.push_back(index);
   }
-  running.push_back(index);
   const size_t begin = actions->items.size();
   for (const uint32_t s : chosen) {
     Slot& slot = SlotAt(slots, s);
@@ -294,7 +302,8 @@ void BatchEngine::Rep::Release(ReleaseReason reason, EngineActions* actions) {
                               actions->items.size(),
                               sum,
                               padded,
-                              rows});
+                              rows,
+                              batch.ahead});
   if (capacity_requests) {
     *capacity_requests -= std::min(*capacity_requests, chosen.size());
     capacity_tokens -= policy.cost_shape == CostShape::kPadded ? padded : sum;
@@ -319,11 +328,7 @@ bool BatchEngine::Rep::FormBatch(ReleaseReason reason, EngineActions* actions) {
   const size_t ended_before = actions->ended.size();
   const size_t hard_limit = RequestLimit();
   const size_t queued_before = queue.size();
-  size_t limit = hard_limit;
-  if (policy.cap_at_best_rate && policy.mode != BatchMode::kFullOrTimeout) {
-    limit = BestRateLimit(limit);
-  }
-  if (policy.mode == BatchMode::kAdaptive && !draining) limit = AdaptiveCap(limit);
+  const size_t limit = SizeLimit();
   const bool windowed = policy.cost_shape == CostShape::kPadded && policy.lookahead > 1;
   chosen.clear();
   pressed = full_of_tokens = false;

@@ -35,6 +35,7 @@ struct BatchEngine::Rep {
     size_t unfinished = 0;    // requests without an outcome
     size_t put_back = 0;
     bool slot_held = false;
+    bool ahead = false;  // waits for a slot
     ReleaseReason reason = ReleaseReason::kIdleRuntime;
   };
 
@@ -75,6 +76,8 @@ struct BatchEngine::Rep {
   size_t RequestLimit() const;
   int64_t TokenLimit() const;
   bool FullByTokens();
+  int64_t AheadAt() const;
+  size_t SizeLimit() const;
   std::optional<ReleaseReason> Trigger();
   int64_t WakeAt(bool stuck) const;
   void ExpireDue(EngineActions* actions);
@@ -83,6 +86,8 @@ struct BatchEngine::Rep {
 
   // engine_form.cc
   bool FormBatch(ReleaseReason reason, EngineActions* actions);
+  void FormAhead(EngineActions* actions);
+  void Promote();
   void Gather(size_t limit, size_t window, EngineActions* actions);
   void SettleTight(size_t limit, EngineActions* actions);
   void DropTight(int64_t late_before, EngineActions* actions);
@@ -92,6 +97,7 @@ struct BatchEngine::Rep {
   void DropLate(EngineActions* actions);
   void UnpickUnchosen();
   int64_t CostOfChosen(int64_t* sum) const;
+  int64_t PredictedEnd(const RunningBatch& batch) const;
   void Release(ReleaseReason reason, EngineActions* actions);
 
   const BatchPolicy policy;
@@ -117,6 +123,10 @@ struct BatchEngine::Rep {
   std::optional<size_t> capacity_requests;  // set: the host drives capacity
   int64_t capacity_tokens = 0;
   int64_t hold_until = 0;  // after a put-back
+  // The batch that was formed ahead, and what preparing one takes: mean and mean deviation.
+  std::optional<uint32_t> ahead_batch;
+  int64_t ahead_due = 0;
+  double ahead_mean_ns = 0, ahead_spread_ns = 0;
   int64_t last_release = 0;
   internal::ArrivalRate arrivals;  // kAdaptive only
   // kFullOrTimeout with padded cost: the longest of the first requests, and whether they fill the
@@ -128,6 +138,7 @@ struct BatchEngine::Rep {
   double average_tokens = 1;  // of dispatched requests, recently
 
   // Scratch of one formation.
+  int64_t starts_in = 0;             // ns until its slot is expected to be free
   std::vector<uint32_t> candidates;  // in order
   size_t on_time = 0;                // candidates that a full batch serves in time
   int64_t late_if_full = 0;

@@ -49,6 +49,9 @@ absl::Status BatchEngine::CheckInvariants() const {
   if (!r.capacity_requests && r.running.size() > r.policy.max_concurrent_batches) {
     return fail("engine: more batches than slots");
   }
+  if (r.ahead_batch && !r.capacity_requests && r.running.size() < r.policy.max_concurrent_batches) {
+    return fail("engine: a batch waits beside a free slot");
+  }
   if (r.places.load() < static_cast<int64_t>(r.queue.size())) return fail("engine: places");
   if (r.policy.max_queue_tokens && r.place_tokens.load() < r.queue.tokens()) {
     return fail("engine: tokens of places");

@@ -38,11 +38,13 @@ BatcherNode* NodeOf(uint64_t tag) { return reinterpret_cast<BatcherNode*>(tag); 
 }  // namespace
 
 BatcherShared::BatcherShared(const BatcherOptions& options, const RequestOps* ops,
-                             BatcherCore::Run run, BatcherCore::Degrade degrade, BatchEngine engine)
+                             BatcherCore::Run run, BatcherCore::Degrade degrade,
+                             BatcherCore::Run prepare, BatchEngine engine)
     : options_(options),
       ops_(ops),
       run_(std::move(run)),
       degrade_(std::move(degrade)),
+      prepare_(std::move(prepare)),
       own_runners_(options.executor == nullptr && options.former_thread),
       fast_ingress_(engine.reserve_is_admission()),
       pool_(ops),
@@ -117,6 +119,7 @@ UntypedBatch BatcherShared::MakeBatch(const EngineActions& actions,
   rep->tokens = released.tokens;
   rep->padded_tokens = released.padded_tokens;
   rep->padded_requests = released.padded_requests;
+  rep->ahead = released.ahead;
   for (size_t i = released.begin; i < released.end; ++i) {
     BatcherNode* node = NodeOf(actions.items[i].tag);
     node->in_batch = true;
@@ -131,7 +134,7 @@ void BatcherShared::Translate(Work* work) {
     NoteEnd(NodeOf(ended.tag), ended.info, work);
   }
   for (const EngineActions::Released& released : work->actions.batches) {
-    work->runs.push_back(MakeBatch(work->actions, released));
+    (released.ahead ? work->aheads : work->runs).push_back(MakeBatch(work->actions, released));
   }
   work->actions.Clear();
 }
@@ -179,6 +182,8 @@ void BatcherShared::Act(std::unique_ptr<Work> work) {
   }
   for (UntypedBatch& batch : work->runs) HandOut(std::move(batch));
   work->runs.clear();
+  for (UntypedBatch& batch : work->aheads) Prepare(std::move(batch));
+  work->aheads.clear();
   CallbackDone(static_cast<int64_t>(work->ends.size()));
   const bool wake = std::exchange(work->wake, false);
   if (!work->ends.empty()) {
@@ -209,6 +214,31 @@ void BatcherShared::HandOut(UntypedBatch batch) {
     ready = running_calls_ < options_.max_concurrent_batches;
   }
   if (ready) run_cv_.NotifyOne();  // otherwise the next call that ends takes it, on its thread
+}
+
+void BatcherShared::Prepare(UntypedBatch batch) {
+  if (prepare_ == nullptr) return batch.Ready();
+  CallbackScope scope;
+  prepare_(std::move(batch));
+}
+
+void BatcherShared::Ready(BatchRep* rep) {
+  UntypedBatch batch(rep);
+  const MonoTime now = options_.clock->Now();
+  {
+    MutexLock lock(mu_);
+    if (!stop_) {
+      engine_.OnBatchPrepared(now, rep->id);
+      prepared_ = std::move(batch);
+      prepared_id_ = rep->id;
+      batch = TakePromoted();
+    }
+  }
+  if (batch.size() > 0) HandOut(std::move(batch));
+}
+
+UntypedBatch BatcherShared::TakePromoted() {
+  return engine_.holds_slot(prepared_id_) ? std::move(prepared_) : UntypedBatch();
 }
 
 void BatcherShared::RunOne(UntypedBatch batch) noexcept {

@@ -39,12 +39,13 @@ struct BatchRep {
   int64_t tokens = 0;
   int64_t padded_tokens = 0;
   size_t padded_requests = 0;
+  bool ahead = false;  // formed ahead: prepared before it is run
 };
 
 class BatcherShared : public std::enable_shared_from_this<BatcherShared> {
  public:
   BatcherShared(const BatcherOptions& options, const RequestOps* ops, BatcherCore::Run run,
-                BatcherCore::Degrade degrade, BatchEngine engine);
+                BatcherCore::Degrade degrade, BatcherCore::Run prepare, BatchEngine engine);
   ~BatcherShared();
 
   void Start();
@@ -67,6 +68,7 @@ class BatcherShared : public std::enable_shared_from_this<BatcherShared> {
   bool PutBack(BatchRep* rep, size_t i);
   bool Wanted(const BatchRep* rep, size_t i);
   void ReleaseSlot(BatchRep* rep);
+  void Ready(BatchRep* rep);
   bool BeginPart(BatchRep* rep, size_t i);
   void EndPart(BatchRep* rep, size_t i);
   void Destroy(BatchRep* rep);
@@ -82,10 +84,11 @@ class BatcherShared : public std::enable_shared_from_this<BatcherShared> {
       BatcherNode* node;
       CompletionInfo info;
     };
-    std::vector<End> ends;           // callbacks to run
-    std::vector<UntypedBatch> runs;  // batches to hand out
-    std::vector<BatcherNode*> dead;  // nodes without references
-    bool wake = false;               // the former, or the host's event loop
+    std::vector<End> ends;             // callbacks to run
+    std::vector<UntypedBatch> runs;    // batches to hand out
+    std::vector<UntypedBatch> aheads;  // to prepare
+    std::vector<BatcherNode*> dead;    // nodes without references
+    bool wake = false;                 // the former, or the host's event loop
   };
 
   std::unique_ptr<Work> TakeWork() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -105,6 +108,9 @@ class BatcherShared : public std::enable_shared_from_this<BatcherShared> {
   void Act(std::unique_ptr<Work> work);
   void FreeNodes(std::vector<BatcherNode*>* dead);
   void HandOut(UntypedBatch batch);
+  void Prepare(UntypedBatch batch);
+  // The prepared batch, if it may run now; otherwise an empty one.
+  UntypedBatch TakePromoted() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Wake();
   // Moves, polls and acts once. False: there was nothing to do.
   bool StepOnce(MonoTime* wake_at);
@@ -126,6 +132,7 @@ class BatcherShared : public std::enable_shared_from_this<BatcherShared> {
   const RequestOps* const ops_;
   const BatcherCore::Run run_;
   const BatcherCore::Degrade degrade_;
+  const BatcherCore::Run prepare_;
   const bool own_runners_;
   const bool fast_ingress_;
   NodePool pool_;
@@ -147,6 +154,8 @@ class BatcherShared : public std::enable_shared_from_this<BatcherShared> {
   BatchEngine engine_;                        // TryReserve without the lock, all else with it
   bool failed_ ABSL_GUARDED_BY(mu_) = false;  // what still arrives ends as kShutdown
   bool stop_ ABSL_GUARDED_BY(mu_) = false;
+  UntypedBatch prepared_ ABSL_GUARDED_BY(mu_);  // waits for a slot
+  BatchId prepared_id_ ABSL_GUARDED_BY(mu_);
   std::vector<Work::End> held_ends_ ABSL_GUARDED_BY(mu_);  // of requests whose on_part runs
   std::vector<Bell*> place_waiters_ ABSL_GUARDED_BY(mu_);
   std::vector<Bell*> idle_waiters_ ABSL_GUARDED_BY(mu_);

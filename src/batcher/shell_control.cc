@@ -101,6 +101,7 @@ absl::Status BatcherShared::Drain(absl::Duration budget) {
 
 void BatcherShared::Close() {
   std::unique_ptr<Work> work;
+  UntypedBatch prepared;
   const MonoTime now = options_.clock->Now();
   {
     MutexLock lock(mu_);
@@ -113,7 +114,9 @@ void BatcherShared::Close() {
     engine_.FailAll(now, &work->actions);
     Translate(work.get());
     NotifyWaiters();
+    prepared = std::move(prepared_);
   }
+  prepared = UntypedBatch();  // its requests have ended
   Act(std::move(work));
   former_bell_.Ring();
   {
@@ -239,10 +242,13 @@ bool BatcherShared::Wanted(const BatchRep* rep, size_t i) {
 void BatcherShared::ReleaseSlot(BatchRep* rep) {
   LeaveRunning();  // the next batch runs beside what is left of this call
   const MonoTime now = options_.clock->Now();
+  UntypedBatch next;
   {
     MutexLock lock(mu_);
     engine_.OnBatchDone(now, rep->id);
+    next = TakePromoted();
   }
+  if (next.size() > 0) HandOut(std::move(next));
   StepSoon();
 }
 
@@ -272,6 +278,7 @@ void BatcherShared::EndPart(BatchRep* rep, size_t i) {
 void BatcherShared::Destroy(BatchRep* rep) {
   const auto self = std::move(rep->shared);
   std::unique_ptr<Work> work;
+  UntypedBatch next;
   const MonoTime now = options_.clock->Now();
   {
     MutexLock lock(mu_);
@@ -288,11 +295,13 @@ void BatcherShared::Destroy(BatchRep* rep) {
       Unreference(node, work.get());
     }
     engine_.OnBatchDone(now, rep->id);
+    next = TakePromoted();
     rep->nodes.clear();
     rep->ids.clear();
     spare_batches_.emplace_back(rep);
     NotifyWaiters();
   }
+  if (next.size() > 0) HandOut(std::move(next));
   Act(std::move(work));
   StepSoon();
 }

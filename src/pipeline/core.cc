@@ -58,11 +58,19 @@ absl::StatusOr<std::shared_ptr<PipelineCore>> PipelineCore::Create(PipelineParts
     batching.max_queue_requests =
         std::max(batching.max_queue_requests, options.max_in_flight * options.max_parts);
   }
+  batching.form_ahead = options.prepare_ahead && core->kv_cache_.has_value() &&
+                        batching.executor == nullptr && batching.former_thread;
+  if (batching.form_ahead) core->helper_ = NewThreadPool(1);
   const std::weak_ptr<PipelineCore> weak = core;
-  PENSTOCK_ASSIGN_OR_RETURN(PartBatcher batcher, PartBatcher::Create(batching, [weak](PartBatch b) {
-                              // Null: the pipeline is gone, and with it everything in the batch.
-                              if (const auto self = weak.lock()) self->RunBatch(std::move(b));
-                            }));
+  // Null: the pipeline is gone, and with it everything in the batch.
+  auto run = [weak](PartBatch b) {
+    if (const auto self = weak.lock()) self->RunBatch(std::move(b));
+  };
+  auto prepare = [weak](PartBatch b) {
+    if (const auto self = weak.lock()) self->PrepareBatch(std::move(b));
+  };
+  PENSTOCK_ASSIGN_OR_RETURN(PartBatcher batcher, PartBatcher::Create(batching, std::move(run),
+                                                                     nullptr, std::move(prepare)));
   core->batcher_.emplace(std::move(batcher));
   if (options.executor == nullptr) core->own_executor_ = NewThreadPool(options.preparation_threads);
   core->executor_ = options.executor == nullptr ? core->own_executor_.get() : options.executor;

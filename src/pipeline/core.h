@@ -11,6 +11,7 @@
 #define PENSTOCK_SRC_PIPELINE_CORE_H_
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -101,6 +102,10 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
 
   // For PrefillBatch.
   void EndLease(PartWork* part, bool commit);
+  // Whether a batch with all of its leases waits for the runner.
+  bool next_is_prepared() const { return next_is_prepared_.load(std::memory_order_relaxed); }
+  // Runs `task` on the helper, or here once the pipeline is closed.
+  void Help(Executor::Task task);
   MonoTime Now() const { return options_.batching.clock->Now(); }
 
  private:
@@ -116,8 +121,11 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   size_t Peek(const PartWork& part);
 
   void RunBatch(PartBatch batch);
+  void PrepareBatch(PartBatch batch);
+  bool LeaseAhead(PartBatch& batch);
   enum class LeaseOutcome { kTaken, kWait, kFailed };
-  LeaseOutcome TakeLease(PartWork* part, absl::Status* error);
+  // Ahead: a refusal is not worth a word, the batch's own time will come.
+  LeaseOutcome TakeLease(PartWork* part, bool ahead, absl::Status* error);
   // Whether a part must leave the room to one before it that waits for some.
   bool MustYield(PartWork* part);
   void RecordDispatch(PartBatch& batch, const std::vector<size_t>& live);
@@ -147,6 +155,10 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   std::unique_ptr<Executor> own_executor_;
   Executor* executor_ = nullptr;
   std::optional<PartBatcher> batcher_;
+  // Leases of the next batch, completions of the last: one thread, in order. Null: not prepared
+  // ahead.
+  std::unique_ptr<Executor> helper_;
+  std::atomic<bool> next_is_prepared_{false};
 
   mutable Mutex mu_;
   CondVar visitors_gone_;

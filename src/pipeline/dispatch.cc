@@ -14,10 +14,18 @@
 namespace penstock::internal {
 
 void PipelineCore::RunBatch(PartBatch batch) {
+  next_is_prepared_.store(false, std::memory_order_relaxed);
   std::vector<size_t> live;
   bool blocked = false;
   for (size_t i = 0; i < batch.size(); ++i) {
-    if (batch.cancelled(i) || batch.request(i)->work->HasEnded()) continue;
+    if (batch.cancelled(i) || batch.request(i)->work->HasEnded()) {
+      EndLease(batch.request(i).get(), /*commit=*/false);
+      continue;
+    }
+    if (batch.request(i)->holds_lease) {
+      live.push_back(i);
+      continue;
+    }
     if (blocked || MustYield(batch.request(i).get())) {
       // Behind one that waits for room: small requests must not starve it.
       batch.PutBack(i);
@@ -25,7 +33,7 @@ void PipelineCore::RunBatch(PartBatch batch) {
     }
     if (kv_cache_.has_value()) {
       absl::Status error;
-      const LeaseOutcome outcome = TakeLease(batch.request(i).get(), &error);
+      const LeaseOutcome outcome = TakeLease(batch.request(i).get(), /*ahead=*/false, &error);
       if (outcome == LeaseOutcome::kWait) {
         blocked = true;
         batch.PutBack(i);
@@ -42,7 +50,42 @@ void PipelineCore::RunBatch(PartBatch batch) {
   RecordDispatch(batch, live);
   const CallbackDepth depth;
   runner_(PrefillBatch(
-      std::make_unique<PrefillBatch::Rep>(shared_from_this(), std::move(batch), std::move(live))));
+      std::make_shared<PrefillBatch::Rep>(shared_from_this(), std::move(batch), std::move(live))));
+}
+
+// Formed ahead: takes its leases beside the end of the batch that runs.
+void PipelineCore::PrepareBatch(PartBatch batch) {
+  Help([self = shared_from_this(), batch = std::move(batch)]() mutable {
+    const bool all = self->LeaseAhead(batch);
+    self->next_is_prepared_.store(all, std::memory_order_relaxed);
+    PartBatch::Ready(std::move(batch));
+  });
+}
+
+// Strictly in order, until one that can have more when the batch that runs has committed, or for
+// which there is no room now: RunBatch deals with the rest. True: there is none.
+bool PipelineCore::LeaseAhead(PartBatch& batch) {
+  for (size_t i = 0; i < batch.size(); ++i) {
+    PartWork* const part = batch.request(i).get();
+    if (part->work->HasEnded()) continue;
+    {
+      MutexLock lock(mu_);
+      if (!want_room_.empty()) return false;
+    }
+    const KVRequest request = MakeKVRequest(*part);
+    if (request.read && kv_cache_->Peek(request).in_flight_tokens > 0) return false;
+    absl::Status error;
+    if (TakeLease(part, /*ahead=*/true, &error) != LeaseOutcome::kTaken) return false;
+  }
+  return true;
+}
+
+void PipelineCore::Help(Executor::Task task) {
+  {
+    const Visit visit(this);
+    if (visit.inside() && helper_ != nullptr) return helper_->Schedule(std::move(task));
+  }
+  std::move(task)();
 }
 
 // Batches that leave together take their leases on different threads: without this, a small request
@@ -69,7 +112,8 @@ bool PipelineCore::MustYield(PartWork* part) {
 
 // A refused reserve is worth waiting for only if somebody can give blocks back: a lease of this
 // pipeline, or an attempt at one that ran at the same time and took the blocks for a moment.
-PipelineCore::LeaseOutcome PipelineCore::TakeLease(PartWork* part, absl::Status* error) {
+PipelineCore::LeaseOutcome PipelineCore::TakeLease(PartWork* part, bool ahead,
+                                                   absl::Status* error) {
   const MonoTime start = Now();
   bool alone;
   uint64_t attempt;
@@ -93,6 +137,7 @@ PipelineCore::LeaseOutcome PipelineCore::TakeLease(PartWork* part, absl::Status*
     return LeaseOutcome::kTaken;
   }
   --lease_holders_;
+  if (ahead) return LeaseOutcome::kWait;
   if (absl::IsResourceExhausted(lease.status()) && !(alone && lease_attempts_ == attempt)) {
     ++stats_.put_back;
     if (wanted == want_room_.end() && !part->ended_in_queue) want_room_.push_back(part);

@@ -200,6 +200,7 @@ void PipelineCore::Close() {
   }
   own_executor_.reset();
   batcher_.reset();
+  helper_.reset();
   MutexLock lock(mu_);
   // Callbacks handed to the host's executor keep what they need; only running ones are waited for
   // where they run on our threads or a caller's.

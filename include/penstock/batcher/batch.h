@@ -99,6 +99,10 @@ class Batch {
   // may be called for it at once, beside this call. Otherwise the slot is free when the batch dies.
   void ReleaseSlot() { untyped_.ReleaseSlot(); }
 
+  // Batcher::Prepare is done with it: RunBatch receives it as soon as a slot is free. Whoever drops
+  // it instead fails it. REQUIRES: received by Prepare.
+  static void Ready(Batch batch) { batch.untyped_.Ready(); }
+
  private:
   friend class Batcher<Request, Result>;
   using Payload = internal::RequestPayload<Request, Result>;

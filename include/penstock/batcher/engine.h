@@ -81,6 +81,7 @@ struct PENSTOCK_EXPORT EngineActions {
     int64_t tokens;          // sum over its requests
     int64_t padded_tokens;   // longest × rows, padding rows included
     size_t padded_requests;  // rows after padding up to an allowed size
+    bool ahead;              // formed ahead: must not run before holds_slot(id)
   };
   struct Ended {
     RequestId id;
@@ -108,6 +109,7 @@ struct EngineStats {
   std::array<uint64_t, kReleaseReasons> batches{};
   uint64_t batched_requests = 0;  // put back and batched again counts twice
   int64_t batched_tokens = 0, padded_tokens = 0;
+  uint64_t batches_ahead = 0;  // of `batches`, formed ahead
   uint64_t put_back = 0;
   uint64_t late_results = 0;  // completions of requests that had ended already
 
@@ -171,6 +173,12 @@ class PENSTOCK_EXPORT BatchEngine {
   // Requests of the batch that never complete stay in flight until Complete, Cancel, their timeout
   // or FailAll.
   void OnBatchDone(MonoTime now, BatchId id);
+
+  // BatchPolicy::form_ahead: a batch that left ahead is ready to run (teaches how early to form the
+  // next one), and whether it may: a slot became its own in OnBatchDone of another batch. One that
+  // is given up instead is told by OnBatchDone.
+  void OnBatchPrepared(MonoTime now, BatchId id);
+  bool holds_slot(BatchId id) const;
 
   // True: this call decided the outcome (kCancelled), and the place in the queue is free again.
   bool Cancel(MonoTime now, RequestId id, CompletionInfo* info = nullptr);

@@ -108,6 +108,12 @@ struct BatchPolicy {
   // again; it is offered at once when another request completes.
   absl::Duration put_back_delay = absl::Milliseconds(1);
 
+  // A batch that is full already is formed shortly before a slot is expected to be free (learned
+  // times; as early as preparing it takes, see Batcher::Prepare), and starts when one is. Nobody who
+  // could join a batch is left out of it; what arrives later with a higher priority or a timeout
+  // waits for one batch more. Not in kFullOrTimeout, nor while the host drives capacity.
+  bool form_ahead = false;
+
   std::optional<AdmissionOptions> admission;  // congestion control
 
   // kInvalidArgument: names the field, the value and what was expected.

@@ -83,6 +83,8 @@ class PENSTOCK_EXPORT UntypedBatch {
   void AfterCallback();
   bool PutBack(size_t i);
   void ReleaseSlot();
+  // Formed ahead, and prepared: it runs as soon as its slot is free.
+  void Ready();
   // Between the two no callback of request i runs elsewhere. False: it has ended already.
   bool BeginPart(size_t i);
   void EndPart(size_t i);
@@ -116,7 +118,7 @@ class PENSTOCK_EXPORT BatcherCore {
   using Degrade = absl::AnyInvocable<std::optional<int64_t>(void* request) const>;
 
   static absl::StatusOr<BatcherCore> Create(const BatcherOptions& options, const RequestOps* ops,
-                                            Run run, Degrade degrade);
+                                            Run run, Degrade degrade, Run prepare);
   BatcherCore(BatcherCore&& other) noexcept = default;
   BatcherCore& operator=(BatcherCore&& other) noexcept;
   ~BatcherCore();

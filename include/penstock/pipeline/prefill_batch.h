@@ -73,7 +73,9 @@ class PENSTOCK_EXPORT PrefillBatch {
   bool cancelled(size_t i) const;
 
   // Ends item i. OK: its prompt's K/V is committed. A second completion is counted (late_results)
-  // and dropped. The result goes to the request's callback when its last part is complete.
+  // and dropped. The result goes to the request's callback when its last part is complete. While
+  // the next batch waits prepared (PipelineOptions::prepare_ahead), all that happens on another
+  // thread, at once but perhaps after this returned.
   void Complete(size_t i, absl::StatusOr<PrefillResult> result);
 
   // Completes everything that is not complete. REQUIRES: !status.ok().
@@ -89,10 +91,11 @@ class PENSTOCK_EXPORT PrefillBatch {
   void ReleaseSlot();
 
   struct Rep;                                       // private
-  explicit PrefillBatch(std::unique_ptr<Rep> rep);  // private
+  explicit PrefillBatch(std::shared_ptr<Rep> rep);  // private
 
  private:
-  std::unique_ptr<Rep> rep_;
+  void Leave();
+  std::shared_ptr<Rep> rep_;
 };
 
 }  // namespace penstock
