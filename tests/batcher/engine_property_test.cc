@@ -42,6 +42,7 @@ BatchPolicy AnyPolicy(SeededRandom* random) {
   p.tenant_weights = {{"a", 2}, {"b", 0.5}};
   p.predictive_expiry = !random->OneIn(4);
   p.cap_at_best_rate = !random->OneIn(4);
+  p.form_ahead = random->OneIn(2);
   p.headroom = absl::Microseconds(random->Below(200));
   p.put_back_delay = absl::Microseconds(1 + random->Below(300));
   if (random->OneIn(3)) {
@@ -88,7 +89,7 @@ class Walk {
   struct Running {
     BatchId id;
     std::vector<uint64_t> tags;
-    bool held = true;
+    bool ahead = false;  // formed ahead
   };
 
   void Operate() {
@@ -182,6 +183,10 @@ class Walk {
     if (running_.empty()) return;
     const size_t which = random_.Below(running_.size());
     Running& batch = running_[which];
+    if (batch.ahead && !engine_.holds_slot(batch.id)) {
+      engine_.OnBatchPrepared(At(now_), batch.id);
+      if (!random_.OneIn(8) && !draining_) return;  // otherwise it is given up
+    }
     for (const uint64_t tag : batch.tags) {
       if (random_.OneIn(20)) continue;  // forgotten for now
       const bool alive = requests_[tag].state == Request::kInFlight;
@@ -192,8 +197,14 @@ class Walk {
       // P10: twice is false.
       ASSERT_FALSE(engine_.Complete(At(now_), requests_[tag].id, Outcome::kOk));
     }
+    const bool held = engine_.holds_slot(batch.id);
     engine_.OnBatchDone(At(now_), batch.id);
     engine_.OnBatchDone(At(now_), batch.id);
+    for (const Running& other : running_) {
+      if (held && other.ahead && !capacity_mode_) {
+        ASSERT_TRUE(engine_.holds_slot(other.id) || &other == &batch);
+      }
+    }
     std::vector<uint64_t> left;
     for (const uint64_t tag : batch.tags) {
       if (requests_[tag].state == Request::kInFlight) left.push_back(tag);
@@ -224,7 +235,7 @@ class Walk {
   void PutBackSome() {
     if (running_.empty()) return;
     Running& batch = running_[random_.Below(running_.size())];
-    if (batch.tags.empty()) return;
+    if (batch.tags.empty() || !engine_.holds_slot(batch.id)) return;
     const uint64_t tag = batch.tags[random_.Below(batch.tags.size())];
     const bool alive = requests_[tag].state == Request::kInFlight;
     ASSERT_EQ(engine_.PutBack(At(now_), requests_[tag].id), alive);
@@ -271,7 +282,15 @@ class Walk {
 
   // P3: limits. P5: nothing expired leaves.
   void CheckBatch(const EngineActions::Released& b) {
-    Running running{b.id, {}};
+    Running running{b.id, {}, b.ahead};
+    ASSERT_NE(engine_.holds_slot(b.id), b.ahead);
+    if (b.ahead) {
+      ASSERT_TRUE(p_.form_ahead);
+      ASSERT_FALSE(engine_.slot_free());
+      for (const Running& other : running_) {
+        ASSERT_TRUE(!other.ahead || engine_.holds_slot(other.id)) << "two wait for a slot";
+      }
+    }
     int64_t sum = 0, longest = 0;
     for (size_t i = b.begin; i < b.end; ++i) {
       const uint64_t tag = actions_.items[i].tag;
