@@ -10,9 +10,6 @@ namespace penstock::internal {
 namespace {
 
 constexpr double kForget = 0.98;
-constexpr double kForgetLargest = 0.9998;
-constexpr double kMostSizes = 4096;  // larger ones count as this
-constexpr double kSeenFor = 2000;
 constexpr double kLeastGain = 0.1, kMostGain = 0.4;
 constexpr double kTrendGain = 0.2;
 constexpr double kVarianceGain = 0.1;
@@ -49,13 +46,6 @@ bool CostModel::SolveSubset(Matrix m, Vector v, unsigned active, Vector* out) {
 
 double CostModel::sigma() const { return std::sqrt(variance_); }
 
-bool CostModel::Seen(size_t from, size_t to) const {
-  for (size_t n = from; n < last_seen_.size() && n <= to; ++n) {
-    if (last_seen_[n] > 0 && observations_ - last_seen_[n] <= kSeenFor) return true;
-  }
-  return false;
-}
-
 void CostModel::Observe(double requests, double tokens, double seconds) {
   seconds = std::max(seconds, 1e-9);
   // What is slower than expected at a size that is known says that the runtime is; at a new size it
@@ -90,10 +80,6 @@ void CostModel::Observe(double requests, double tokens, double seconds) {
   }
   observations_ += 1;
   largest_ = std::max(requests, largest_ * kForget);
-  largest_for_long_ = std::max(requests, largest_for_long_ * kForgetLargest);
-  const auto n = static_cast<size_t>(std::clamp(requests, 0.0, kMostSizes));
-  if (n >= last_seen_.size()) last_seen_.resize(n + 1);
-  last_seen_[n] = observations_;
   if (observations_ == 1) {
     // One batch says nothing about sizes: be optimistic, larger ones will tell.
     theta_ = {seconds};

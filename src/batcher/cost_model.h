@@ -18,7 +18,6 @@
 
 #include <array>
 #include <cstddef>
-#include <vector>
 
 namespace penstock::internal {
 
@@ -34,10 +33,6 @@ class CostModel {
   }
   // The largest batch seen recently. Nothing is known of batches much larger; see PredictSeconds.
   double largest() const { return largest_; }
-  // The same over thousands of batches, for choosing a size.
-  double largest_for_long() const { return largest_for_long_; }
-  // Whether a batch of some size in [from, to] was seen in the last 2000. O(to - from).
-  bool Seen(size_t from, size_t to) const;
   // Relative standard deviation of a prediction.
   double sigma() const;
 
@@ -57,8 +52,7 @@ class CostModel {
   double variance_ = 0;
   double trend_ = 0, spread_ = 0;  // of recent errors, and of their sizes
   double observations_ = 0;
-  double largest_ = 0, largest_for_long_ = 0;
-  std::vector<double> last_seen_;  // observations_ then, by requests; 0: never
+  double largest_ = 0;
 };
 
 }  // namespace penstock::internal

@@ -335,11 +335,21 @@ void BatchEngine::OnBatchDone(MonoTime now, BatchId id) {
   const int64_t took = r.now - batch->start;
   r.stats.batch_us.Record(static_cast<uint64_t>(took / 1000));
   if (batch->put_back == 0) {
-    r.model.Observe(static_cast<double>(batch->rows), static_cast<double>(batch->cost_tokens),
-                    static_cast<double>(took) * 1e-9);
+    r.Learn(*batch, static_cast<double>(took) * 1e-9);
   }
   r.MaybeFreeBatch(id.index);
   r.Promote();
+}
+
+void BatchEngine::Rep::Learn(const RunningBatch& batch, double seconds) {
+  const double n = static_cast<double>(batch.rows);
+  const double tokens = static_cast<double>(batch.cost_tokens);
+  model.Observe(n, tokens, seconds);
+  // Sizes are compared at the same tokens a row.
+  tokens_a_row += (tokens_a_row == 0 ? 1 : 0.01) * (tokens / n - tokens_a_row);
+  const double predicted = model.Predict(n, tokens);
+  if (predicted <= 0) return;
+  size_times.Observe(batch.rows, seconds * model.Predict(n, n * tokens_a_row) / predicted);
 }
 
 bool BatchEngine::Cancel(MonoTime now, RequestId id, CompletionInfo* info) {

@@ -17,6 +17,7 @@
 #include "batcher/deadline_heap.h"
 #include "batcher/engine_slot.h"
 #include "batcher/request_queue.h"
+#include "batcher/size_times.h"
 #include "batcher/slab.h"
 #include "penstock/batcher/engine.h"
 
@@ -82,12 +83,14 @@ struct BatchEngine::Rep {
   int64_t WakeAt(bool stuck) const;
   void ExpireDue(EngineActions* actions);
   size_t BestRateLimit(size_t limit) const;
+  size_t BestByCurve(size_t most) const;
   size_t AdaptiveCap(size_t limit) const;
 
   // engine_form.cc
   bool FormBatch(ReleaseReason reason, EngineActions* actions);
   void FormAhead(EngineActions* actions);
   void Promote();
+  void Learn(const RunningBatch& batch, double seconds);
   void Gather(size_t limit, size_t window, EngineActions* actions);
   void SettleTight(size_t limit, EngineActions* actions);
   void DropTight(int64_t late_before, EngineActions* actions);
@@ -106,6 +109,7 @@ struct BatchEngine::Rep {
   internal::DeadlineHeap deadlines;         // of queued requests
   internal::DeadlineHeap flight_deadlines;  // of those in flight
   internal::CostModel model;
+  internal::SizeTimes size_times;
   std::optional<AdmissionController> admission;
 
   // Places taken in the queue, reserved ones included.
@@ -136,6 +140,7 @@ struct BatchEngine::Rep {
   double padding_factor = 1;  // padded / real tokens of recent batches
 
   double average_tokens = 1;  // of dispatched requests, recently
+  double tokens_a_row = 0;    // of batches, for long; 0: none yet
 
   // Scratch of one formation.
   int64_t starts_in = 0;             // ns until its slot is expected to be free

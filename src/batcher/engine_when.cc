@@ -277,28 +277,37 @@ size_t BatchEngine::Rep::SizeLimit() const {
 }
 
 // The size with the best rate, if larger batches serve fewer a second: on a runtime whose time
-// grows faster than the batch they would only feed the queue that made them large.
-// What was never seen is taken to go on at the rate of the largest that can be judged. A curve that
-// was learned from smaller batches may be wrong about larger ones: about twice the best size is
-// tried before it is believed, and again when that was long ago.
+// grows faster than the batch, or in steps, they would only feed the queue that made them large.
+// The learned curve proposes a size, the times measured size by size may say that a larger one is
+// better after all, or a smaller one.
 size_t BatchEngine::Rep::BestRateLimit(size_t limit) const {
   const size_t most = std::min(limit, queue.size());
   if (!model.ready() || most < 2) return limit;
-  const size_t known = std::min(most, static_cast<size_t>(2 * model.largest_for_long()) + 1);
+  size_t best = BestByCurve(most);
+  if (size_times.LargerIsBetter(best, most)) best = most;
+  best = std::min(best, size_times.BestSize(most));
+  return best < most ? best : limit;
+}
+
+// What was never seen is taken to go on at the rate of the largest that can be judged. A curve that
+// was learned from smaller batches may be wrong about larger ones: about twice the best size is
+// tried before it is believed, and again when that was long ago.
+size_t BatchEngine::Rep::BestByCurve(size_t most) const {
+  const size_t known = std::min(most, 2 * size_times.Largest() + 1);
   const auto rate = [this](size_t b) {
     return static_cast<double>(b) / model.Predict(static_cast<double>(b), TypicalTokens(b));
   };
   double best = (kBetterRate + 2 * model.sigma()) * rate(known);
-  size_t cap = limit;
+  size_t size = most;
   for (size_t b = 1; b < known; b += 1 + b / 16) {
     const double r = rate(b);
     if (r > best) {
       best = r;
-      cap = b;
+      size = b;
     }
   }
-  if (2 * cap <= most && !model.Seen(cap + (cap + 1) / 2, 3 * cap)) return 2 * cap;
-  return cap;
+  const bool unsure = 2 * size <= most && !size_times.Seen(size + (size + 1) / 2, 3 * size);
+  return unsure ? 2 * size : size;
 }
 
 // The size b that minimises the mean completion of draining q requests while others arrive: s(b) (q
