@@ -137,7 +137,9 @@ class MutexDeque final : public Queue {
   std::thread consumer_;
 };
 
-// D. Vyukov's bounded ring; an idle consumer yields.
+// D. Vyukov's bounded ring. An idle consumer yields, or (kBlocks) tries again for a while and then
+// sleeps: it says so, looks once more, and a producer that reads it after its push wakes it.
+template <bool kBlocks>
 class Ring final : public Queue {
  public:
   Ring() : cells_(1 << 22), consumer_([this] { Consume(); }) {
@@ -146,6 +148,7 @@ class Ring final : public Queue {
   }
   ~Ring() override {
     stop_.store(true);
+    Wake();
     consumer_.join();
   }
   bool Push(uint64_t request, Callback callback) override {
@@ -158,6 +161,10 @@ class Ring final : public Queue {
       if (lead == 0 && tail_.compare_exchange_weak(at, at + 1, std::memory_order_relaxed)) {
         cell.item = {request, std::move(callback), now};
         cell.sequence.store(at + 1, std::memory_order_release);
+        if (kBlocks) {
+          std::atomic_thread_fence(std::memory_order_seq_cst);
+          if (asleep_.load(std::memory_order_relaxed)) Wake();
+        }
         return true;
       }
       if (lead > 0) at = tail_.load(std::memory_order_relaxed);
@@ -169,13 +176,34 @@ class Ring final : public Queue {
     std::atomic<size_t> sequence{0};
     Item item;
   };
+  void Wake() {
+    {
+      const std::lock_guard<std::mutex> lock(mu_);
+      asleep_.store(false, std::memory_order_relaxed);
+    }
+    cv_.notify_one();
+  }
+  // Until cell `at` is filled, or `stop_`.
+  void Idle(const Cell& cell, size_t at, int* tries) {
+    if (!kBlocks || ++*tries < 100) return std::this_thread::yield();
+    *tries = 0;
+    std::unique_lock<std::mutex> lock(mu_);
+    asleep_.store(true, std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (cell.sequence.load(std::memory_order_acquire) == at + 1 || stop_.load()) {
+      asleep_.store(false, std::memory_order_relaxed);
+      return;
+    }
+    cv_.wait(lock, [this] { return !asleep_.load(std::memory_order_relaxed); });
+  }
   void Consume() {
     while (!ready_.load()) std::this_thread::yield();
+    int tries = 0;
     for (size_t at = 0;;) {
       Cell& cell = cells_[at & (cells_.size() - 1)];
       if (cell.sequence.load(std::memory_order_acquire) != at + 1) {
         if (stop_.load()) return;
-        std::this_thread::yield();
+        Idle(cell, at, &tries);
         continue;
       }
       Item item = std::move(cell.item);
@@ -186,7 +214,9 @@ class Ring final : public Queue {
   }
   std::vector<Cell> cells_;
   std::atomic<size_t> tail_{0};
-  std::atomic<bool> ready_{false}, stop_{false};
+  std::atomic<bool> ready_{false}, stop_{false}, asleep_{false};
+  std::mutex mu_;
+  std::condition_variable cv_;
   std::thread consumer_;
 };
 
@@ -300,7 +330,8 @@ void SubmitRows(size_t rounds, size_t ops) {
   for (const size_t producers : {1, 2}) {
     SubmitRow<BatcherQueue>("Batcher", producers, rounds, ops);
     SubmitRow<MutexDeque>("mutex + deque + condition variable", producers, rounds, ops);
-    SubmitRow<Ring>("bounded ring (Vyukov), yielding", producers, rounds, ops);
+    SubmitRow<Ring<false>>("bounded ring (Vyukov), yielding", producers, rounds, ops);
+    SubmitRow<Ring<true>>("bounded ring (Vyukov), blocking", producers, rounds, ops);
 #ifdef PENSTOCK_BENCH_TBB
     SubmitRow<Tbb>("tbb::concurrent_bounded_queue", producers, rounds, ops);
 #endif

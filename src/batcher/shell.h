@@ -77,6 +77,8 @@ class BatcherShared : public std::enable_shared_from_this<BatcherShared> {
   Executor* callback_executor() const { return options_.callback_executor; }
 
  private:
+  static constexpr int64_t kDoNotRing = INT64_MAX;
+
   // What a step must do after the lock is released. Pooled.
   struct Work {
     EngineActions actions;
