@@ -30,14 +30,14 @@ void SizeTimes::Observe(size_t rows, double seconds) {
   }
   const double error = std::clamp(seconds / (level_ * size.seconds) - 1, -1.0, 1.0);
   variance_ += kVarianceGain * (error * error - variance_);
-  // Errors of one sign are news, errors of both are noise (Trigg and Leach, 1967).
+  // Errors of one sign are news of the runtime, errors of both are noise (Trigg and Leach, 1967), or
+  // this size's own.
   trend_ += kTrendGain * (error - trend_);
   spread_ += kTrendGain * (std::abs(error) - spread_);
-  if (spread_ > 0) {
-    level_ *= 1 + std::clamp(std::abs(trend_) / spread_, kLeastGain, kMostGain) * error;
-  }
+  const double news = spread_ > 0 ? std::min(1.0, std::abs(trend_) / spread_) : 0;
+  level_ *= 1 + std::clamp(news, kLeastGain, kMostGain) * error;
   size.count = std::min(size.count + 1, kMostCount);
-  size.seconds += (seconds / level_ - size.seconds) / size.count;
+  size.seconds += (1 - news) / size.count * (seconds / level_ - size.seconds);
   size.last = observations_;
 }
 

@@ -65,12 +65,15 @@ TEST(SizeTimesTest, ALargeSizeThatServesLessIsTriedOnceOrTwice) {
   EXPECT_LE(large, 3u);
 }
 
-TEST(SizeTimesTest, ARuntimeThatBecomesSlowerKeepsItsShape) {
+TEST(SizeTimesTest, ARuntimeThatBecomesSlowerIsKnownAgainAfterAFewBatches) {
   SizeTimes times;
   for (size_t n = 1; n <= 64; ++n) times.Observe(n, Tiles(n));
-  for (int i = 0; i < 30; ++i) times.Observe(16, 3 * Tiles(16));
+  for (int i = 0; i < 200; ++i) {
+    const size_t size = times.BestSize(20 + static_cast<size_t>(i) % 30);
+    times.Observe(size, 3 * Tiles(size));
+  }
   EXPECT_EQ(times.BestSize(20), 16u);
-  EXPECT_EQ(times.BestSize(64), 64u);
+  EXPECT_EQ(times.BestSize(40), 32u);
 }
 
 TEST(SizeTimesTest, NoiseAloneCutsNoBatch) {
