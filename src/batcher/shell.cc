@@ -219,15 +219,18 @@ void BatcherShared::Prepare(UntypedBatch batch) {
 void BatcherShared::Ready(BatchRep* rep) {
   UntypedBatch batch(rep);
   const MonoTime now = options_.clock->Now();
+  bool stopped = false;
   {
     MutexLock lock(mu_);
-    if (!stop_) {
+    stopped = stop_;
+    if (!stopped) {
       engine_.OnBatchPrepared(now, rep->id);
       prepared_ = std::move(batch);
       prepared_id_ = rep->id;
       batch = TakePromoted();
     }
   }
+  if (stopped) return;  // its requests have ended
   if (batch.size() > 0) HandOut(std::move(batch));
 }
 

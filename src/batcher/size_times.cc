@@ -9,6 +9,7 @@ namespace {
 
 constexpr double kMostCount = 16;
 constexpr uint64_t kKnownFor = 2000;
+constexpr double kTrusted = 8;  // observations
 constexpr double kVarianceGain = 0.1;
 constexpr double kTrendGain = 0.2;
 constexpr double kLeastGain = 0.1, kMostGain = 0.4;
@@ -30,13 +31,15 @@ void SizeTimes::Observe(size_t rows, double seconds) {
   }
   const double error = std::clamp(seconds / (level_ * size.seconds) - 1, -1.0, 1.0);
   variance_ += kVarianceGain * (error * error - variance_);
-  // Errors of one sign are news of the runtime, errors of both are noise (Trigg and Leach, 1967), or
-  // this size's own.
-  trend_ += kTrendGain * (error - trend_);
-  spread_ += kTrendGain * (std::abs(error) - spread_);
-  const double news = spread_ > 0 ? std::min(1.0, std::abs(trend_) / spread_) : 0;
-  level_ *= 1 + std::clamp(news, kLeastGain, kMostGain) * error;
   size.count = std::min(size.count + 1, kMostCount);
+  double news = 0;
+  if (size.count >= kTrusted) {  // before that it is the size that is learned
+    // Errors of one sign are news of the runtime, errors of both are noise (Trigg and Leach, 1967).
+    trend_ += kTrendGain * (error - trend_);
+    spread_ += kTrendGain * (std::abs(error) - spread_);
+    if (spread_ > 0) news = std::min(1.0, std::abs(trend_) / spread_);
+    level_ *= 1 + std::clamp(news, kLeastGain, kMostGain) * error;
+  }
   size.seconds += (1 - news) / size.count * (seconds / level_ - size.seconds);
   size.last = observations_;
 }

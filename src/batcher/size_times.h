@@ -57,7 +57,7 @@ class SizeTimes {
 
   std::vector<Size> sizes_;
   double level_ = 1;
-  double variance_ = 0;            // relative, of one batch
+  double variance_ = 0.01;         // relative, of one batch
   double trend_ = 0, spread_ = 0;  // of recent errors, and of their sizes
   uint64_t observations_ = 0;
 };

@@ -17,6 +17,16 @@ double Convex(size_t n) {
   return 0.005 + 0.0002 * x + 0.00001 * x * x;  // serves most at 22
 }
 
+// Every size up to `most`, often enough that it is clear that nothing is noise.
+template <class Curve>
+SizeTimes Taught(Curve curve, size_t most) {
+  SizeTimes times;
+  for (int round = 0; round < 10; ++round) {
+    for (size_t n = 1; n <= most; ++n) times.Observe(n, curve(n));
+  }
+  return times;
+}
+
 TEST(SizeTimesTest, WithoutMeasurementsEverythingThatIsQueuedLeaves) {
   SizeTimes times;
   EXPECT_EQ(times.BestSize(64), 64u);
@@ -26,14 +36,12 @@ TEST(SizeTimesTest, WithoutMeasurementsEverythingThatIsQueuedLeaves) {
 }
 
 TEST(SizeTimesTest, ARuntimeThatAmortisesIsNeverGivenLess) {
-  SizeTimes times;
-  for (size_t n = 1; n <= 64; ++n) times.Observe(n, Linear(n));
+  const SizeTimes times = Taught(Linear, 64);
   for (size_t n = 1; n <= 100; ++n) EXPECT_EQ(times.BestSize(n), n);
 }
 
 TEST(SizeTimesTest, ATileIsNotExceededByALittle) {
-  SizeTimes times;
-  for (size_t n = 1; n <= 64; ++n) times.Observe(n, Tiles(n));
+  const SizeTimes times = Taught(Tiles, 64);
   EXPECT_EQ(times.BestSize(15), 15u);
   EXPECT_EQ(times.BestSize(16), 16u);
   EXPECT_EQ(times.BestSize(17), 16u);
@@ -43,10 +51,9 @@ TEST(SizeTimesTest, ATileIsNotExceededByALittle) {
 
 TEST(SizeTimesTest, TheEndOfATileIsFoundBetweenTwoSizesThatWereSeen) {
   SizeTimes times;
-  times.Observe(11, Tiles(11));
-  times.Observe(18, Tiles(18));
+  for (int i = 0; i < 50; ++i) times.Observe(11 + 7 * (i % 2), Tiles(11 + 7 * (i % 2)));
   size_t size = 0;
-  for (int i = 0; i < 6; ++i) {
+  for (int i = 0; i < 30; ++i) {
     size = times.BestSize(18);
     times.Observe(size, Tiles(size));
   }
@@ -54,8 +61,7 @@ TEST(SizeTimesTest, TheEndOfATileIsFoundBetweenTwoSizesThatWereSeen) {
 }
 
 TEST(SizeTimesTest, ALargeSizeThatServesLessIsTriedOnceOrTwice) {
-  SizeTimes times;
-  for (size_t n = 1; n <= 22; ++n) times.Observe(n, Convex(n));
+  SizeTimes times = Taught(Convex, 22);
   size_t large = 0;
   for (int i = 0; i < 500; ++i) {
     const size_t size = times.BestSize(64);
@@ -66,8 +72,7 @@ TEST(SizeTimesTest, ALargeSizeThatServesLessIsTriedOnceOrTwice) {
 }
 
 TEST(SizeTimesTest, ARuntimeThatBecomesSlowerIsKnownAgainAfterAFewBatches) {
-  SizeTimes times;
-  for (size_t n = 1; n <= 64; ++n) times.Observe(n, Tiles(n));
+  SizeTimes times = Taught(Tiles, 64);
   for (int i = 0; i < 200; ++i) {
     const size_t size = times.BestSize(20 + static_cast<size_t>(i) % 30);
     times.Observe(size, 3 * Tiles(size));
