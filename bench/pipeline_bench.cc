@@ -231,10 +231,10 @@ void Async(double seconds) {
     const double n = static_cast<double>(a.max_batch);
     const double stub = n / (0.00165 + 0.00027 * n);
     const EngineStats& b = s.stats.batcher;
-    std::printf("  %-60s %9.1f %9.1f %9.1f %9.0f %8.1f%% %9.1f %8.1f%%\n", a.name, s.mean_ms,
-                s.p50_ms, s.p99_ms, s.per_second, 100 * s.per_second / stub, s.idle_us,
-                100 * static_cast<double>(b.batches_ahead) /
-                    static_cast<double>(b.batch_size.count()));
+    std::printf(
+        "  %-60s %9.1f %9.1f %9.1f %9.0f %8.1f%% %9.1f %8.1f%%\n", a.name, s.mean_ms, s.p50_ms,
+        s.p99_ms, s.per_second, 100 * s.per_second / stub, s.idle_us,
+        100 * static_cast<double>(b.batches_ahead) / static_cast<double>(b.batch_size.count()));
     std::fflush(stdout);
   }
 }

@@ -109,7 +109,7 @@ struct BatchPolicy {
   absl::Duration put_back_delay = absl::Milliseconds(1);
 
   // A batch that is full already is formed shortly before a slot is expected to be free (learned
-  // times; as early as preparing it takes, see Batcher::Prepare), and starts when one is. Nobody who
+  // times; as early as preparing it takes: Batcher::Prepare), and starts when one is. Nobody who
   // could join a batch is left out of it; what arrives later with a higher priority or a timeout
   // waits for one batch more. Not in kFullOrTimeout, nor while the host drives capacity.
   bool form_ahead = false;
