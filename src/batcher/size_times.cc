@@ -10,9 +10,9 @@ namespace {
 constexpr double kMostCount = 16;
 constexpr uint64_t kKnownFor = 2000;
 constexpr double kTrusted = 8;  // observations
-constexpr double kVarianceGain = 0.1;
-constexpr double kTrendGain = 0.2;
-constexpr double kLeastGain = 0.1, kMostGain = 0.4;
+constexpr double kNoiseGain = 0.1;
+constexpr double kNewsGain = 0.2;
+constexpr double kLeastLevelGain = 0.1, kMostLevelGain = 0.4;
 constexpr double kBetter = 1.005;  // a smaller size must serve so many more
 constexpr double kSigmas = 2;      // beyond what noise explains, on either side
 constexpr double kWorthATry = 1.02;
@@ -30,15 +30,15 @@ void SizeTimes::Observe(size_t rows, double seconds) {
     return;
   }
   const double error = std::clamp(seconds / (level_ * size.seconds) - 1, -1.0, 1.0);
-  variance_ += kVarianceGain * (error * error - variance_);
+  variance_ += kNoiseGain * (error * error - variance_);
   size.count = std::min(size.count + 1, kMostCount);
   double news = 0;
   if (size.count >= kTrusted) {  // before that it is the size that is learned
     // Errors of one sign are news of the runtime, errors of both are noise (Trigg and Leach, 1967).
-    trend_ += kTrendGain * (error - trend_);
-    spread_ += kTrendGain * (std::abs(error) - spread_);
+    trend_ += kNewsGain * (error - trend_);
+    spread_ += kNewsGain * (std::abs(error) - spread_);
     if (spread_ > 0) news = std::min(1.0, std::abs(trend_) / spread_);
-    level_ *= 1 + std::clamp(news, kLeastGain, kMostGain) * error;
+    level_ *= 1 + std::clamp(news, kLeastLevelGain, kMostLevelGain) * error;
   }
   size.seconds += (1 - news) / size.count * (seconds / level_ - size.seconds);
   size.last = observations_;
