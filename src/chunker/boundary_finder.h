@@ -149,6 +149,7 @@ class BoundaryFinder {
   FoldedWord Folded(size_t begin, size_t end) const;
   bool IsSpeechAfterName(size_t n) const;
   bool IsRomanNumeral(size_t begin, size_t end) const;
+  bool BeginsSmall() const;
   LanguageSet LanguagesAt(size_t i);
   LanguageSet FindLanguages(size_t i, LanguageSet script);
 

@@ -41,7 +41,10 @@ uint8_t BoundaryFinder::DecidePeriod(const Ending& e) {
     size_t size = 0;
     const bool name = kind == AbbreviationKind::kNone && at + 1 < s_.size() &&
                       ClassAt(at + 1, &size) == CharClass::kUpper && !e.closed_quote;
-    return name ? 140 : 0;
+    if (name) return 140;
+    const bool word_ends = ordinary && word_end - word >= 3 && at == e.next && e.end == e.run_end;
+    const std::string_view unit = s_.substr(unit_begin_, std::min<size_t>(word - unit_begin_, 64));
+    return word_ends && BeginsSmall() && std::count(unit.begin(), unit.end(), ' ') >= 2 ? 110 : 0;
   }
   size_t next_size = 0;
   if (ClassAt(e.next, &next_size) == CharClass::kDash &&
@@ -147,6 +150,15 @@ uint8_t BoundaryFinder::DecideAcronym(std::string_view folded, const Ending& e, 
   for (size_t k = at; k < word_end; ++k) capitals &= s_[k] >= 'A' && s_[k] <= 'Z';
   if (initial || (capitals && word_end - at > 1)) return 0;
   return IsOpeningPhrase(e.begin) ? 0 : 130;
+}
+
+// Whoever begins a sentence with a small letter does so again: "it rained. we left." Only a word
+// that is the unit's very first thing tells; "- item", "iPhone" and "(see there)" do not.
+bool BoundaryFinder::BeginsSmall() const {
+  size_t at = 0;
+  if (NextLetter(unit_begin_, &at) != CharClass::kLower || at != unit_begin_) return false;
+  size_t size = DecodeUtf8(s_, at).size;
+  return at + size < s_.size() && ClassAt(at + size, &size) != CharClass::kUpper;
 }
 
 // Capitals only: XIV.

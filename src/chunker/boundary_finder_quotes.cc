@@ -12,7 +12,10 @@ namespace {
 // Quotations and brackets that close within this many bytes are not cut.
 constexpr size_t kQuoteReach = 600;
 constexpr size_t kBracketReach = 1000;
-constexpr int kCloserEvents = 96;  // "((((((" must not be searched a thousand bytes for each
+constexpr int kCloserEvents = 96;
+// "((((((" must not be searched far for each: nobody nests this deep, and what does (Lisp) has its
+// inner brackets.
+constexpr int kDeepest = 8;
 
 bool IsRomanDigit(char c) { return c == 'i' || c == 'v' || c == 'x'; }
 
@@ -91,8 +94,8 @@ size_t BoundaryFinder::FindCloser(size_t from, char32_t open, char32_t close, si
         }
       }
       if (closes && --depth == 0) return end;
-    } else if (c.code_point == open) {
-      ++depth;
+    } else if (c.code_point == open && ++depth > kDeepest) {
+      return 0;
     }
     i = end;
   }

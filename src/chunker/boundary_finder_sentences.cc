@@ -50,6 +50,8 @@ bool IsParticle(char32_t c) {
   }
 }
 
+bool IsDetachedCloser(char c) { return c == '\'' || c == '"' || c == ')' || c == ']'; }
+
 }  // namespace
 
 // Marks that end sentences in one script only: ':' in Armenian, ';' in Greek, two Ethiopic spaces.
@@ -200,12 +202,13 @@ size_t BoundaryFinder::ConsumeClosers(Ending* e) const {
       j = reference_end;
       continue;
     } else if (c.code_point == ' ') {
-      // A detached reference or closing mark: " [2]", " '' ".
+      // A detached reference or closing mark: " [2]", " '' ", " ) ".
       size_t k = ReferenceEnd(after);
       if (k == 0) {
         k = after;
-        while (k < s_.size() && k - after < 2 && (s_[k] == '\'' || s_[k] == '"')) ++k;
-        if (k == after || k >= s_.size() || (s_[k] != ' ' && s_[k] != '\n')) break;
+        while (k < s_.size() && k - after < 2 && IsDetachedCloser(s_[k])) ++k;
+        if (k == after || (k < s_.size() && s_[k] != ' ' && s_[k] != '\n')) break;
+        if (k >= s_.size() && k - e->begin >= kLookahead / 2) break;  // else the text ends there
       }
       j = k;
       continue;
@@ -219,7 +222,13 @@ size_t BoundaryFinder::ConsumeClosers(Ending* e) const {
 
 // Decisions: 0 is no, else how sure.
 
-uint8_t BoundaryFinder::Decide(const Ending& e) {
+uint8_t BoundaryFinder::Decide(const Ending& ending) {
+  Ending e = ending;
+  // ",,": an opening quotation mark in typewritten Dutch, German, Danish.
+  if (s_.substr(e.next, 2) == ",," && e.next + 2 < s_.size()) {
+    const size_t n = SkipSpace(e.next + 2);
+    if (n < s_.size() && s_[n] != ',') e.next = n;
+  }
   size_t size = 0;
   const CharClass next = ClassAt(e.next, &size);
   if (next == CharClass::kContinue || next == CharClass::kExtend) return 0;
@@ -229,12 +238,14 @@ uint8_t BoundaryFinder::Decide(const Ending& e) {
   if (next == CharClass::kPeriod || next == CharClass::kBang || next == CharClass::kEllipsis) {
     // "gone. ...and back": an ellipsis before a word begins a sentence; other marks go on.
     const bool leading = next != CharClass::kBang && at > e.next + 1 && at < s_.size() &&
-                         letter != CharClass::kOther && s_[at - 1] != ' ';
+                         letter != CharClass::kOther && s_[at - 1] != ' ' && s_[e.next + 1] != ' ';
     return leading && (e.strong || e.dots == 1) ? 120 : 0;
   }
   if (e.no_space && (IsIdeographicStop(e.last) || e.next == e.end)) return DecideIdeographic(e);
   if (!e.strong && e.dots == 1) return DecidePeriod(e);
-  if (letter == CharClass::kLower) return 0;
+  if (letter == CharClass::kLower) {
+    return e.strong && e.end == e.run_end && BeginsSmall() ? 110 : 0;
+  }
   if (letter == CharClass::kOther && next == CharClass::kDash) return 0;
   if (!e.strong) {  // ellipsis; I is a capital anywhere
     const bool pronoun = s_[at] == 'I' && WordEnd(at) == at + 1;

@@ -59,6 +59,19 @@ TEST(SentenceTest, AQuotationIsNotCut) {
 TEST(SentenceTest, ASmallLetterGoesOn) {
   Expect("en", {"The exclamation Yahoo! is a name.", "He asked what? and left."});
 }
+TEST(SentenceTest, WhoBeginsSmallGoesOnSmall) {
+  Expect("en",
+         {"the food is mediocre at best.", "the waitress left.", "would you go?", "i would."});
+  Expect("en", {"It was e.g. the dog. and so on.", "He left the house. the end is open."});
+  Expect("en", {"- approx. five eggs. and milk."});
+  Expect("en", {"iPhone sales grew this year. and so on."});
+}
+TEST(SentenceTest, TwoCommasOpenAQuotation) {
+  Expect("nl", {"Hij wilde van geen verwijt weten.", ",, Het paard heeft alles gegeven."});
+}
+TEST(SentenceTest, ADetachedCloserBelongsToTheSentenceBefore) {
+  Expect("en", {"We fly the next day. )", "Hop onto the bus.", "It was late. ''"});
+}
 TEST(SentenceTest, AnEllipsisGoesOnOrEnds) {
   Expect("en", {"Well... maybe.", "I think... I know.", "It ended....", "She left."});
 }
