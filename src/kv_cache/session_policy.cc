@@ -179,9 +179,7 @@ class SessionPolicy final : public EvictionPolicy {
 
   BlockHandle PickVictim(const EvictionView& view, MonoTime time) override {
     const uint32_t now = Millis(time);
-    const bool lru = options_.lru_guard && guard_.lru_is_better();
-    guard_.OnEviction();
-    uint32_t best = kNoRun;
+    uint32_t best = kNoRun, oldest = kNoRun;
     double lowest = 0;
     for (size_t k = 0; k < used_classes_; ++k) {
       const size_t parts = k < kSharedClasses ? 1 : static_cast<size_t>(kParts);
@@ -191,18 +189,26 @@ class SessionPolicy final : public EvictionPolicy {
           uint32_t* end = hot ? &list.hot : &list.cold;
           while (*end != kNoRun && !view.evictable(runs_[*end].end)) links_.Remove(&list, *end);
           if (*end == kNoRun) break;
-          const uint32_t age = now - runs_[*end].last;
-          const double worth = lru ? -static_cast<double>(age) : Worth(k, part, age);
+          const double worth = Worth(k, part, now - runs_[*end].last);
           if (best == kNoRun || worth < lowest) {
             best = *end;
             lowest = worth;
           }
-          if (lru) break;
+          if (!hot && (oldest == kNoRun || runs_[*end].last < runs_[oldest].last)) oldest = *end;
         }
       }
     }
     if (best == kNoRun) return kNoBlockHandle;
     victim_name_ = view.name(runs_[best].end);
+    if (options_.lru_guard) {
+      const bool expired = lowest < 0;
+      guard_.OnFull(count_);
+      if (best != oldest && !expired && !guard_.MayStray(victim_name_)) {
+        best = oldest;
+        victim_name_ = view.name(runs_[best].end);
+      }
+      guard_.OnEviction(victim_name_, best != oldest && !expired);
+    }
     return runs_[best].end;
   }
 

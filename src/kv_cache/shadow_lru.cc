@@ -7,66 +7,107 @@ namespace penstock::internal {
 namespace {
 
 constexpr size_t kShadowBlocks = 32768;  // sampled down to at most this many
+constexpr double kAllowance = 0.0015;    // of the block references: what may be lost
 
-// Shares of block references; windows and pauses in requests.
-constexpr double kPayback = 0.002;     // what may be lost in the long run
-constexpr double kTrust = 0.001;       // of a window: debt at which LRU takes over
-constexpr double kCredit = 0.0075;     // of a window: how far gains of the past count
-constexpr double kWindow = 1000;       // the first one is LRU's: it teaches the habits
-constexpr uint64_t kFirstPause = 512;  // twice as many after every trial in a row that fails
+// In mean requests: strays come to harm a path at a time.
+constexpr double kDoubt = 4;    // strays that are taken to be lost before any is seen
+constexpr double kMemory = 20;  // lives of strays that are remembered
+constexpr double kCredit = 4;   // how far gains of the past count
+constexpr double kHintedCredit = 8;
+constexpr double kCover = 2;  // times what strays are expected to cost
 
 }  // namespace
 
-void ShadowLru::Resample(size_t capacity) {
+void ShadowLru::Resample() {
   unsigned shift = 0;
-  while ((capacity >> shift) > kShadowBlocks) ++shift;
-  if (shift == shift_ || (shift < shift_ && (capacity >> shift) > kShadowBlocks / 2)) return;
+  while ((capacity_ >> shift) > kShadowBlocks) ++shift;
+  if (shift == shift_ || (shift < shift_ && (capacity_ >> shift) > kShadowBlocks / 2)) return;
+  strays_ /= scale();
   shift_ = shift;
-  recent_.EraseIf([this](uint64_t name) { return !Sampled(name); });
+  strays_ -= static_cast<double>(recent_.EraseIf([this](uint64_t name) { return !Sampled(name); }));
+  strays_ *= scale();
 }
 
-void ShadowLru::OnRequest(absl::Span<const uint64_t> path, size_t cached_blocks, size_t capacity) {
-  Resample(capacity);
-  if (full_) recent_.Shrink(capacity >> shift_);
-  full_ = false;
-  size_t lru_hits = 0, real_hits = 0;
+void ShadowLru::Shrink() {
+  while (has_been_full() && recent_.size() > (capacity_ >> shift_)) {
+    if (recent_.PopOldest()) strays_ -= scale();
+  }
+}
+
+// Expected losses for a stray of average life.
+double ShadowLru::Harm() const {
+  const double doubt = kDoubt * mean_blocks_;
+  return std::min(1.0, (harmed_ + doubt) / (lives_ + doubt));
+}
+
+void ShadowLru::OnRequest(absl::Span<const uint64_t> path, size_t cached_blocks, size_t count) {
+  if (evicted_) {
+    capacity_ = std::max<size_t>(count, 1);
+    Resample();
+  }
+  evicted_ = false;
+  size_t lru_hits = 0, real_hits = 0, missing = 0, back = 0;
   bool prefix = true;
   for (size_t i = 0; i < path.size(); ++i) {
     if (!Sampled(path[i])) continue;
-    prefix = prefix && recent_.Find(path[i]) != nullptr;
+    const RecencyQueue::Found found = recent_.Find(path[i]);
+    prefix = prefix && found != RecencyQueue::Found::kNo;
     lru_hits += prefix ? 1 : 0;
     real_hits += i < cached_blocks ? 1 : 0;
+    missing += found == RecencyQueue::Found::kNo ? 1 : 0;
+    back += found == RecencyQueue::Found::kMarked ? 1 : 0;
   }
   for (size_t i = path.size(); i-- > 0;) {  // deepest first, so that it also goes first
-    if (!Sampled(path[i])) continue;
-    GhostEntry entry;
-    entry.name = path[i] & GhostEntry::kNameMask;
-    recent_.Insert(entry, SIZE_MAX / 2);
+    if (Sampled(path[i])) recent_.Touch(path[i]);
   }
+  // A life in the shadow is as many newcomers as it has room for.
+  if (has_been_full()) {
+    lives_ += strays_ * static_cast<double>(missing) * scale() / static_cast<double>(capacity_);
+  }
+  harmed_ += static_cast<double>(back) * scale();
+  strays_ -= static_cast<double>(back) * scale();
+  Shrink();
+
   const auto blocks = static_cast<double>(path.size());
-  mean_blocks_ += (blocks - mean_blocks_) / std::min(static_cast<double>(++requests_), kWindow);
-  const double window = kWindow * mean_blocks_;
-  const double more = (static_cast<double>(lru_hits) - static_cast<double>(real_hits)) *
-                      static_cast<double>(uint64_t{1} << shift_);
-  lost_ += more;
-  debt_ = std::max(debt_ + more - kPayback * blocks, -kCredit * window);
-  if (requests_ < static_cast<uint64_t>(kWindow) && !hinted_) {
-    debt_ = 0;
-    return;
+  mean_blocks_ += (blocks - mean_blocks_) / std::min(static_cast<double>(++requests_), 1000.0);
+  if (const double most = kMemory * mean_blocks_; harmed_ + lives_ > most) {
+    const double by = most / (harmed_ + lives_);
+    harmed_ *= by;
+    lives_ *= by;
   }
-  if (!lru_mode_ && debt_ > kTrust * window) {
-    lru_mode_ = true;
-    retry_at_ = requests_ + (kFirstPause << std::min(losses_, 20u));
-    ++losses_;
-    worst_ = debt_;
-  } else if (lru_mode_) {
-    worst_ = std::max(worst_, debt_);
-    if (debt_ <= 0 || (requests_ >= retry_at_ && lost_ < -worst_)) {
-      lru_mode_ = false;
-      debt_ = 0;
-    }
+  const double more = (static_cast<double>(real_hits) - static_cast<double>(lru_hits)) * scale();
+  balance_ =
+      std::min(balance_ + more + kAllowance * blocks,
+               (hinted_ ? kHintedCredit : kCredit) * mean_blocks_ + kCover * Harm() * strays_);
+}
+
+void ShadowLru::OnFull(size_t count) {
+  evicted_ = true;
+  if (has_been_full()) return;
+  capacity_ = std::max<size_t>(count, 1);  // less what the request brings: the next one knows
+  Resample();
+  Shrink();
+}
+
+bool ShadowLru::MayStray(uint64_t name) const {
+  if (Sampled(name) && recent_.Find(name) != RecencyQueue::Found::kYes) return true;  // LRU's too
+  const double strays = strays_ + scale();
+  return balance_ >= std::max(Harm() * strays, std::min(strays, mean_blocks_));
+}
+
+void ShadowLru::OnEviction(uint64_t name, bool stray) {
+  if (!Sampled(name)) return;
+  if (!stray) {
+    if (recent_.Erase(name) == RecencyQueue::Found::kMarked) strays_ -= scale();
+  } else if (recent_.Find(name) == RecencyQueue::Found::kYes) {
+    recent_.Mark(name);
+    strays_ += scale();
   }
-  if (debt_ <= -kCredit * window) losses_ = 0;
+}
+
+void ShadowLru::OnHint() {
+  if (!hinted_) balance_ = std::max(balance_, kHintedCredit * mean_blocks_);
+  hinted_ = true;
 }
 
 }  // namespace penstock::internal
