@@ -220,34 +220,38 @@ TEST(SessionPolicyTest, ATimeOfReuseThatTheHostExpectsIsWaitedFor) {
   for (TokenId i = 0; i < 4; ++i) EXPECT_EQ(c.Use(Path(1000 * i + 1, 5), soon), 5u) << i;
 }
 
-TEST(GhostTableTest, AgreesWithAMapThatForgetsTheOldest) {
+TEST(GhostTableTest, FindsWhatWasInsertedLastAndMostOfWhatThereIsRoomFor) {
   SeededRandom random;
   internal::GhostTable table;
-  std::vector<internal::GhostEntry> model;  // oldest first
-  for (size_t step = 0; step < Scaled(20000); ++step) {
-    const uint64_t name =
-        (random.Below(300) * 0x9E3779B97F4A7C15u) & internal::GhostEntry::kNameMask;
-    const auto found =
-        std::find_if(model.begin(), model.end(), [&](const auto& e) { return e.name == name; });
-    internal::GhostEntry* mine = table.Find(name);
-    ASSERT_EQ(mine != nullptr, found != model.end());
-    if (mine != nullptr) {
-      ASSERT_EQ(mine->last, found->last);
+  constexpr size_t kCapacity = 8000;
+  std::vector<uint64_t> names;  // oldest first
+  for (uint32_t step = 0; step < 4 * kCapacity; ++step) {
+    names.push_back(random());
+    internal::GhostEntry e;
+    e.kind = static_cast<uint8_t>(step % 60);
+    e.last = step;
+    table.Insert(names.back(), e, kCapacity);
+    const internal::GhostEntry* const found = table.Find(names.back());
+    ASSERT_NE(found, nullptr);
+    ASSERT_EQ(found->last, step);
+    ASSERT_EQ(found->kind, step % 60);
+    ASSERT_EQ(table.Find(random()), nullptr);
+    if (random.OneIn(10)) {
+      table.Erase(names.back());
+      ASSERT_EQ(table.Find(names.back()), nullptr);
+      names.pop_back();
     }
-    if (found != model.end()) model.erase(found);
-    if (random.OneIn(3)) {
-      table.Erase(name);
-    } else {
-      internal::GhostEntry e;
-      e.name = name & internal::GhostEntry::kNameMask;
-      e.last = static_cast<uint32_t>(step);
-      const size_t capacity = 50 + random.Below(3) * 20;
-      while (model.size() >= capacity) model.erase(model.begin());
-      model.push_back(e);
-      table.Insert(e, capacity);
-    }
-    ASSERT_EQ(table.size(), model.size());
   }
+  const auto remembered = [&](size_t newest, size_t count) {
+    size_t n = 0;
+    for (size_t i = 0; i < count; ++i) {
+      n += table.Find(names[names.size() - newest - count + i]) != nullptr ? 1 : 0;
+    }
+    return static_cast<double>(n) / static_cast<double>(count);
+  };
+  EXPECT_GT(remembered(0, kCapacity / 4), 0.98);
+  EXPECT_GT(remembered(0, kCapacity), 0.75);
+  EXPECT_LT(remembered(2 * kCapacity, kCapacity), 0.1);
 }
 
 TEST(ReuseModelTest, AKindThatComesBackIsWorthMoreThanOneThatDoesNotAndLessOnceItsTimeHasPassed) {
