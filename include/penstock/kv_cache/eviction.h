@@ -88,8 +88,8 @@ class EvictionPolicy {
 PENSTOCK_EXPORT std::unique_ptr<EvictionPolicy> NewLruPolicy();
 
 struct SessionPolicyOptions {
-  size_t ghosts_per_block = 8;  // history kept of evicted blocks, about 34 bytes each
-  bool lru_guard = true;        // act as LRU for as long as LRU would have hit more
+  size_t ghosts_per_block = 4;  // history kept of evicted blocks, 13 bytes each; at least 65 536
+  bool lru_guard = true;        // depart from LRU only as far as it has paid, and a little
   bool use_hints = true;        // p_reuse, expected_gap, ttl, priority
 };
 
