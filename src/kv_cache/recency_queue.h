@@ -5,7 +5,7 @@
 //   RecencyQueue queue;
 //   queue.Touch(name);                            // the newest from now on
 //   queue.Mark(name);                             // false: not in it
-//   queue.PopOldest();                            // the one whose last use is oldest: was it marked?
+//   queue.PopOldest();                            // the one used longest ago: was it marked?
 //
 // Description: a ring of 8-byte names, oldest first, where what was used again leaves a hole, under
 // an open-addressing table of 4-byte positions: 20 to 36 bytes a name. A name is 62 bits of a hash;
