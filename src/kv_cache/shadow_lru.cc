@@ -21,7 +21,12 @@ constexpr double kCover = 2;  // times what strays are expected to cost
 void ShadowLru::Resample() {
   unsigned shift = 0;
   while ((capacity_ >> shift) > kShadowBlocks) ++shift;
-  if (shift == shift_ || (shift < shift_ && (capacity_ >> shift) > kShadowBlocks / 2)) return;
+  if (shift < shift_ && (capacity_ >> shift) > kShadowBlocks / 2) return;
+  SampleBy(shift);
+}
+
+void ShadowLru::SampleBy(unsigned shift) {
+  if (shift == shift_) return;
   strays_ /= scale();
   shift_ = shift;
   strays_ -= static_cast<double>(recent_.EraseIf([this](uint64_t name) { return !Sampled(name); }));
@@ -60,6 +65,7 @@ void ShadowLru::OnRequest(absl::Span<const uint64_t> path, size_t cached_blocks,
   for (size_t i = path.size(); i-- > 0;) {  // deepest first, so that it also goes first
     if (Sampled(path[i])) recent_.Touch(path[i]);
   }
+  if (!has_been_full() && recent_.size() > kShadowBlocks) SampleBy(shift_ + 1);
   // A life in the shadow is as many newcomers as it has room for.
   if (has_been_full()) {
     lives_ += strays_ * static_cast<double>(missing) * scale() / static_cast<double>(capacity_);

@@ -57,6 +57,7 @@ class ShadowLru {
   double scale() const { return static_cast<double>(uint64_t{1} << shift_); }
   bool has_been_full() const { return capacity_ != SIZE_MAX; }
   void Resample();
+  void SampleBy(unsigned shift);
   void Shrink();
   double Harm() const;
 
