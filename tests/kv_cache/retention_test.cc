@@ -9,6 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "penstock/kv_cache.h"
+#include "penstock/kv_cache/memory_block_store.h"
 #include "tests/kv_cache/small_host.h"
 #include "tests/support/seed.h"
 #include "tests/support/status_matchers.h"
@@ -411,6 +412,33 @@ TEST(RetentionTest, APrefixThatNeedsAMissingBlockIsCutShortAndCounted) {
   const KVCacheStats stats = after.cache->GetStats();
   EXPECT_EQ(stats.retention[0].unmatched_tokens, 0u);
   EXPECT_EQ(stats.retention[1].unmatched_tokens, 8u);
+}
+
+// Two leases compute one prompt: the second keeps its own blocks, so that nobody holds the public
+// ones, and the first gives them back.
+TEST(RetentionTest, AForkAfterATruncationHasTheWindowBeforeItsEnd) {
+  MemoryBlockStoreOptions memory;
+  memory.block_tokens = 1;
+  memory.groups = 2;
+  const auto store = *MemoryBlockStore::Create(memory);
+  KVCacheOptions options;
+  options.block_tokens = 1;
+  options.groups = {Retention::Full(), Retention::SinkWindow(0, 2)};
+  KVCache cache = *KVCache::Create(store.get(), options);
+  const std::vector<TokenId> tokens = {1, 2, 3, 4, 5, 6};
+  KVRequest request;
+  request.tokens = tokens;
+  absl::StatusOr<Lease> first = cache.Acquire(request), second = cache.Acquire(request);
+  ASSERT_TRUE(first.ok() && second.ok());
+  ASSERT_TRUE(first->Commit(6).ok());
+  ASSERT_TRUE(second->Commit(6).ok());
+  EXPECT_GT(first->ApplyRetention(), 0u);
+  ASSERT_TRUE(second->Truncate(3).ok());
+  absl::StatusOr<Lease> fork = second->Fork();
+  ASSERT_TRUE(fork.ok()) << fork.status();
+  EXPECT_NE(fork->blocks(GroupId{1})[2], kNoBlock);
+  EXPECT_EQ(fork->blocks(GroupId{1})[2], second->blocks(GroupId{1})[2]);  // shared, not missing
+  EXPECT_TRUE(cache.CheckInvariants().ok());
 }
 
 }  // namespace

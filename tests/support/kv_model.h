@@ -168,6 +168,17 @@ class KVModel {
     }
   }
 
+  // What the lease has of its own and the cache has not becomes the cache's.
+  void FillHoles(KVModelLease* lease, size_t position) {
+    const std::string key = Key(*lease, position + 1);
+    Node& node = nodes_.at(key);
+    for (size_t g = 0; g < groups_.size(); ++g) {
+      if (node.has[g] || lease->table[g][position] != KVModelLease::kOwn) continue;
+      node.has[g] = true;
+      Name(lease, key, g, position);
+    }
+  }
+
   bool Fork(const KVModelLease& lease, KVModelLease* fork) {
     const size_t total = BlocksFor(lease.committed);
     if (!MakeRoom(total - lease.public_blocks)) return false;
@@ -221,6 +232,7 @@ class KVModel {
       Hold(*lease, -1);
       lease->public_blocks = keep;
       Hold(*lease, +1);
+      for (size_t i = 0; i < keep; ++i) FillHoles(lease, i);
       Reap(lease->generation);
     }
     for (std::vector<Entry>& column : lease->table) {
