@@ -293,7 +293,7 @@ absl::Status CacheShell::Truncate(LeaseRep* lease, size_t end_tokens) {
     lease->tail_base -= regained.size();
     UnnameBlocks(old, keep, lease->public_blocks, lease->table, lease);
     Move(lease, at, keep);
-    // The window before the new end may have been given back while this lease had blocks of its own.
+    // The window before the new end may have been given back: not what this lease has of its own.
     for (size_t i = has_windows_ ? keep : 0; i-- > 0; at = index_.node(at).parent) {
       if (lease->owned[i] != LeaseRep::kPublic) FillHoles(lease, at, i);
     }
